@@ -1,0 +1,143 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+]
+
+/// Modules that call C through pointers mark every such call `unsafe` (SE-0458).
+let strictMemory = strict + [.strictMemorySafety()]
+
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+    name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(
+    name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "aegis",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "aegis", targets: ["aegis"]),
+        .executable(name: "aegis-node", targets: ["aegis-node"]),
+        .executable(name: "aegis-admin", targets: ["aegis-admin"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C libraries: module maps and shims only, each imported by exactly one module.
+        .systemLibrary(
+            name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+
+        // Pure: no I/O, no clock, no global randomness.
+        .target(name: "AegisCore", swiftSettings: strict),
+        .target(name: "AegisProtocol", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
+            swiftSettings: strictMemory),
+        .target(name: "AegisPrivacy", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "AegisLearning", dependencies: ["AegisCore", "AegisPrivacy", "CBLAS"],
+            swiftSettings: strict),
+
+        // Shells: disk, network, clock.
+        .target(
+            name: "AegisIdentity",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisProtocol", "COpenSSL", crypto, swiftASN1, x509,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "AegisStore",
+            dependencies: ["AegisCore", "AegisPrivacy", "AegisProtocol", crypto, grdb],
+            swiftSettings: strict),
+        .target(
+            name: "AegisTransport",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol",
+                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix,
+                nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
+            ],
+            swiftSettings: strict),
+        .target(name: "AegisTelemetry", dependencies: [logging], swiftSettings: strict),
+        .target(
+            name: "AegisNode",
+            dependencies: [
+                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisAggregation",
+                "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
+                "AegisTelemetry", logging, serviceLifecycle, yams,
+            ],
+            swiftSettings: strict),
+        .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "AegisAdmin",
+            dependencies: [
+                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisIdentity",
+                "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
+                hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
+                serviceLifecycle, x509, crypto, grdb,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "AegisSimulation",
+            dependencies: ["AegisCore", "AegisProtocol"],
+            swiftSettings: strict),
+
+        // The programs.
+        .executableTarget(
+            name: "aegis",
+            dependencies: [
+                "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, nioCore, nioSSL,
+                yams,
+            ],
+            path: "agents/aegis", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-node",
+            dependencies: ["AegisNode", "AegisTelemetry", argumentParser, logging],
+            path: "agents/aegis-node", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-admin",
+            dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
+            path: "agents/aegis-admin", swiftSettings: strict),
+
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
