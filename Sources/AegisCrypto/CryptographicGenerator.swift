@@ -50,7 +50,7 @@ import CSodium
 
     /// Fills `output` at the speed of the cipher, under a key of its own.
     package func fill(_ output: UnsafeMutableRawBufferPointer) {
-        guard let start = unsafe output.baseAddress, output.count > 0 else { return }
+        guard let start = output.baseAddress, output.count > 0 else { return }
         if offset + Self.keyBytes > Self.bytes { refill() }
         let key = unsafe buffer + offset
         unsafe Self.stream(into: start, count: output.count, key: key)
@@ -60,7 +60,7 @@ import CSodium
 
     package func bytes(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        bytes.withUnsafeMutableBytes { unsafe fill($0) }
+        unsafe bytes.withUnsafeMutableBytes { unsafe fill($0) }
         return bytes
     }
 
@@ -69,7 +69,7 @@ import CSodium
         // first. A copy makes that independent of the implementation.
         var key = unsafe buffer.loadUnaligned(as: SIMD32<UInt8>.self)
         unsafe withUnsafeMutableBytes(of: &key) { key in
-            guard let start = unsafe key.baseAddress else { return }
+            guard let start = key.baseAddress else { return }
             unsafe Self.stream(into: buffer, count: Self.bytes, key: start)
             unsafe sodium_memzero(start, key.count)
         }
