@@ -101,8 +101,8 @@ let package = Package(
         .target(
             name: "AegisNode",
             dependencies: [
-                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisAggregation",
-                "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
+                "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
+                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
                 "AegisTelemetry", logging, serviceLifecycle, yams,
             ],
             swiftSettings: strict),
