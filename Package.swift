@@ -65,6 +65,7 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -87,12 +88,14 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "AegisStore",
-            dependencies: ["AegisCore", "AegisPrivacy", "AegisProtocol", crypto, grdb],
+            dependencies: [
+                "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", crypto, grdb,
+            ],
             swiftSettings: strict),
         .target(
             name: "AegisTransport",
             dependencies: [
-                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol",
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
                 asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix,
                 nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
             ],
