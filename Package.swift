@@ -23,6 +23,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -106,12 +107,13 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(name: "AegisAPI", swiftSettings: strict),
         .target(
             name: "AegisAdmin",
             dependencies: [
-                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisIdentity",
-                "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
-                hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
+                "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
+                "AegisIdentity", "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
+                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
                 serviceLifecycle, x509, crypto, grdb,
             ],
             swiftSettings: strict),
@@ -124,8 +126,8 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, nioCore, nioSSL,
-                yams,
+                "AegisAPI", "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, crypto,
+                nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
