@@ -140,6 +140,9 @@ let package = Package(
             path: "agents/aegis-admin", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(
+            name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],
+            exclude: ["Fixtures"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
