@@ -30,11 +30,13 @@ enum ImportTable {
             "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", "Crypto", "GRDB",
         ]),
         "AegisTransport": shell.union(nio).union(server).union([
-            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AsyncHTTPClient",
-            "Crypto", "X509",
+            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+            "AsyncHTTPClient", "Crypto", "X509",
         ]),
         "AegisTelemetry": shell.union(["Logging"]),
+        "AegisAPI": ["Foundation", "FoundationEssentials"],
         "AegisReport": shell.union(["AegisCore"]),
+        "AegisAPI": shell,
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
@@ -43,13 +45,14 @@ enum ImportTable {
             "Logging", "ServiceLifecycle", "Yams",
         ]),
         "AegisAdmin": shell.union(nio).union(server).union([
-            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy", "AegisProtocol",
-            "AegisReport", "AegisStore", "AegisTelemetry", "AegisTransport", "Crypto", "GRDB",
-            "X509",
+            "AegisAPI", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy",
+            "AegisProtocol", "AegisReport", "AegisStore", "AegisTelemetry", "AegisTransport",
+            "AsyncHTTPClient", "Crypto", "GRDB", "X509",
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Yams",
+            "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
+            "Yams",
         ]),
         "aegis-node": shell.union(["AegisNode", "AegisTelemetry", "ArgumentParser", "Logging"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
