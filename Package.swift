@@ -146,6 +146,9 @@ let package = Package(
         .testTarget(
             name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
+            exclude: ["Fixtures"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
