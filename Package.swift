@@ -138,6 +138,18 @@ let package = Package(
             path: "agents/aegis-admin", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(
+            name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],
+            exclude: ["cose_interop.py"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisIdentityTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", crypto, swiftASN1,
+                x509,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
