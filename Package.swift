@@ -20,6 +20,7 @@ let asyncHTTPClient = Target.Dependency.product(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -96,7 +97,7 @@ let package = Package(
             name: "AegisTransport",
             dependencies: [
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
-                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix,
+                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioPosix,
                 nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
             ],
             swiftSettings: strict),
@@ -149,6 +150,17 @@ let package = Package(
         .testTarget(
             name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
             exclude: ["Fixtures"], swiftSettings: strict),
+            name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],
+            exclude: ["cose_interop.py"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisIdentityTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", crypto, swiftASN1,
+                x509,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
