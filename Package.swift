@@ -150,6 +150,7 @@ let package = Package(
         .testTarget(
             name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
             name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
         .testTarget(
             name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],
