@@ -30,7 +30,8 @@ struct TestMesh {
             epoch: 0,
             entries: (founders + extra).enumerated().map { index, key in
                 RosterEntry(
-                    node: key.publicKey, name: "node-\(index)", address: "127.0.0.1:\(9_000 + index)")
+                    node: key.publicKey, name: "node-\(index)",
+                    address: "127.0.0.1:\(9_000 + index)")
             },
             strictThree: strictThree)
     }
@@ -67,7 +68,8 @@ final class TemporaryFolder {
     let path: String
 
     init() throws {
-        path = FileManager.default.temporaryDirectory
+        path =
+            FileManager.default.temporaryDirectory
             .appending(path: "aegis-identity-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: true,
