@@ -20,9 +20,11 @@ let asyncHTTPClient = Target.Dependency.product(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -64,6 +66,7 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -86,13 +89,15 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "AegisStore",
-            dependencies: ["AegisCore", "AegisPrivacy", "AegisProtocol", crypto, grdb],
+            dependencies: [
+                "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", crypto, grdb,
+            ],
             swiftSettings: strict),
         .target(
             name: "AegisTransport",
             dependencies: [
-                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol",
-                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix,
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioPosix,
                 nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
             ],
             swiftSettings: strict),
@@ -100,18 +105,19 @@ let package = Package(
         .target(
             name: "AegisNode",
             dependencies: [
-                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisAggregation",
-                "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
+                "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
+                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
                 "AegisTelemetry", logging, serviceLifecycle, yams,
             ],
             swiftSettings: strict),
         .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(name: "AegisAPI", swiftSettings: strict),
         .target(
             name: "AegisAdmin",
             dependencies: [
-                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisIdentity",
-                "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
-                hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
+                "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
+                "AegisIdentity", "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
+                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
                 serviceLifecycle, x509, crypto, grdb,
             ],
             swiftSettings: strict),
@@ -124,8 +130,8 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, nioCore, nioSSL,
-                yams,
+                "AegisAPI", "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, crypto,
+                nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -139,6 +145,11 @@ let package = Package(
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(
+            name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
+            exclude: ["Fixtures"], swiftSettings: strict),
             name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
         .testTarget(
             name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],

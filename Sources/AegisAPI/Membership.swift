@@ -1,0 +1,174 @@
+/// An onboarding token as it was made. The only answer that ever has the token itself.
+package struct JoinTokenCreated: Codable, Sendable, Equatable {
+    package var id: String
+    package var name: String
+    package var token: String
+    package var expiresAt: String
+    /// host:port of the admin's mesh listener.
+    package var admin: String
+
+    package init(id: String, name: String, token: String, expiresAt: String, admin: String) {
+        self.id = id
+        self.name = name
+        self.token = token
+        self.expiresAt = expiresAt
+        self.admin = admin
+    }
+}
+
+package struct JoinTokenView: Codable, Sendable, Equatable {
+    package enum State: String, Codable, Sendable { case unused, used, expired }
+
+    package var id: String
+    package var name: String
+    package var state: State
+    package var createdAt: String
+    package var createdBy: String
+    package var expiresAt: String
+    package var usedBy: String?
+
+    package init(
+        id: String, name: String, state: State, createdAt: String, createdBy: String,
+        expiresAt: String, usedBy: String?
+    ) {
+        self.id = id
+        self.name = name
+        self.state = state
+        self.createdAt = createdAt
+        self.createdBy = createdBy
+        self.expiresAt = expiresAt
+        self.usedBy = usedBy
+    }
+}
+
+package struct MeshView: Codable, Sendable, Equatable {
+    package enum State: String, Codable, Sendable { case open, signing, founded }
+
+    package var mesh: String
+    package var name: String
+    package var state: State
+    package var admin: String
+    package var participants: Int
+    /// Who has not signed the genesis yet.
+    package var waitingFor: [String]
+    /// Votes that decide, and how many nodes may lie; nil before the founding.
+    package var quorum: Int?
+    package var faultTolerance: Int?
+    package var strictThree: Bool
+    package var viewTimeoutMilliseconds: UInt64
+    package var height: UInt64
+    package var genesisDigest: String?
+    /// Two certified records of one height: what happened, and who showed it.
+    package var fork: String?
+
+    package init(
+        mesh: String, name: String, state: State, admin: String, participants: Int,
+        waitingFor: [String], quorum: Int?, faultTolerance: Int?, strictThree: Bool,
+        viewTimeoutMilliseconds: UInt64, height: UInt64, genesisDigest: String?, fork: String?
+    ) {
+        self.mesh = mesh
+        self.name = name
+        self.state = state
+        self.admin = admin
+        self.participants = participants
+        self.waitingFor = waitingFor
+        self.quorum = quorum
+        self.faultTolerance = faultTolerance
+        self.strictThree = strictThree
+        self.viewTimeoutMilliseconds = viewTimeoutMilliseconds
+        self.height = height
+        self.genesisDigest = genesisDigest
+        self.fork = fork
+    }
+}
+
+package struct ParticipantView: Codable, Sendable, Equatable {
+    package var node: String
+    package var name: String
+    package var address: String
+    package var joinedAt: String
+    /// Whether its last poll was answered.
+    package var reachable: Bool
+    package var lastSeen: String?
+    /// What it said of itself, as it said it.
+    package var status: NodeStatus?
+
+    package init(
+        node: String, name: String, address: String, joinedAt: String, reachable: Bool,
+        lastSeen: String?, status: NodeStatus?
+    ) {
+        self.node = node
+        self.name = name
+        self.address = address
+        self.joinedAt = joinedAt
+        self.reachable = reachable
+        self.lastSeen = lastSeen
+        self.status = status
+    }
+}
+
+/// What a node answers at `/mesh/v1/status`.
+package struct NodeStatus: Codable, Sendable, Equatable {
+    package struct Run: Codable, Sendable, Equatable {
+        package var id: String
+        package var name: String
+        package var round: Int
+        package var rounds: Int
+        package var phase: String
+        package var progress: Double?
+        package var coordinator: String?
+        package var waitingFor: [String]?
+    }
+
+    package struct Privacy: Codable, Sendable, Equatable {
+        package var dataset: String
+        package var epsilon: Double
+        package var delta: Double
+        package var budgetEpsilon: Double?
+    }
+
+    package struct Refusal: Codable, Sendable, Equatable {
+        package var peer: String
+        package var reason: String
+        package var count: Int
+    }
+
+    package struct Round: Codable, Sendable, Equatable {
+        package var run: String
+        package var round: Int
+        package var height: UInt64
+        package var view: Int
+        package var coordinator: String
+        package var participants: [String]
+        package var seconds: Double
+        package var loss: Double?
+        package var accuracy: Double?
+        package var epsilon: Double?
+        package var model: String?
+    }
+
+    package var node: String
+    package var name: String
+    package var version: String
+    package var state: String
+    package var height: UInt64
+    package var view: Int
+    package var peakRssMb: Double?
+    package var run: Run?
+    package var privacy: [Privacy]?
+    package var refusals: [Refusal]?
+    package var rounds: [Round]?
+}
+
+package struct HealthView: Codable, Sendable, Equatable {
+    package var status: String
+
+    package init(status: String) { self.status = status }
+}
+
+/// A list, in an object so that it can grow.
+package struct Items<Item: Codable & Sendable>: Codable, Sendable {
+    package var items: [Item]
+
+    package init(items: [Item]) { self.items = items }
+}

@@ -1,0 +1,196 @@
+package import AegisCore
+
+/// What the commits so far have decided. A pure function of them: node, admin and offline
+/// verification replay the same records to the same state.
+package struct ChainState: Hashable, Sendable {
+    /// Of the last commit; 0 after the founding.
+    package private(set) var height: UInt64
+    /// Of the last header; of the genesis statement at height 0.
+    package private(set) var tip: Digest
+    /// Milliseconds since 1970, of the last commit.
+    package private(set) var committedTime: UInt64
+    package private(set) var lastCommandSequence: UInt64
+    package private(set) var active: ActiveRun?
+    /// In the order in which they ended; the newest `ProtocolLimits.finishedRunsMax`.
+    package private(set) var finished: [FinishedRun]
+
+    package init(genesis: Digest, foundedAt: UInt64) {
+        height = 0
+        tip = genesis
+        committedTime = foundedAt
+        lastCommandSequence = 0
+        active = nil
+        finished = []
+    }
+}
+
+/// The run that the mesh works on.
+package struct ActiveRun: Hashable, Sendable {
+    package let specification: RunSpecification
+    /// The round to be decided next, from 1.
+    package fileprivate(set) var round: Int
+    /// The model this round starts from.
+    package fileprivate(set) var model: Digest
+    /// Skips since the last committed round.
+    package fileprivate(set) var skips: Int
+    /// Of the commit that started it.
+    package let startedAt: UInt64
+
+    /// m: the fewest updates a round of it may have (§2.5).
+    package var updatesMin: Int { specification.updatesMin }
+}
+
+/// A run that has ended, and how.
+package struct FinishedRun: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
+        case completed
+        case stopped(reason: String)
+        /// Too few updates, three times in a row.
+        case paused
+    }
+
+    package let run: RunID
+    package let name: String
+    package let outcome: Outcome
+    /// Rounds that were committed.
+    package let rounds: Int
+    package let model: Digest
+    /// Of the commit that ended it.
+    package let endedAt: UInt64
+}
+
+extension RunSpecification {
+    /// m: the larger of what the run and what its rule ask for.
+    package var updatesMin: Int { max(participantsMin, aggregation.updatesMin) }
+}
+
+/// Why a value doesn't follow from a state.
+package enum ChainError: Error, Hashable, Sendable {
+    case wrongHeight(UInt64, expected: UInt64)
+    case wrongPrevious(Digest)
+    case timeNotGrowing
+    case noActiveRun
+    case wrongRound
+    case command(sequence: UInt64, CommandRefusal)
+    case noCommands
+}
+
+/// Why a command can't be applied.
+package enum CommandRefusal: Error, Hashable, Sendable {
+    case foreignMesh
+    case sequenceNotGrowing(last: UInt64)
+    case expired
+    case anotherRunIsActive(RunID)
+    case runUsedBefore
+    /// m must not exceed n − f, or one fault would stop every round (§2.5).
+    case tooManyUpdatesNeeded(Int, available: Int)
+    case noSuchRun
+}
+
+// The reducer.
+extension ChainState {
+    /// Why `command` can't be applied now, or nil. Judged by committed time, not a local clock.
+    package func refusal(
+        of command: Command, mesh: MeshID, roster: Roster, at time: UInt64
+    ) -> CommandRefusal? {
+        guard command.mesh == mesh else { return .foreignMesh }
+        guard command.sequence > lastCommandSequence else {
+            return .sequenceNotGrowing(last: lastCommandSequence)
+        }
+        guard command.expiresAt > time else { return .expired }
+        switch command.action {
+        case .start(let specification):
+            if let active { return .anotherRunIsActive(active.specification.run) }
+            guard !finished.contains(where: { $0.run == specification.run }) else {
+                return .runUsedBefore
+            }
+            let available = roster.count - roster.faultTolerance
+            guard specification.updatesMin <= available else {
+                return .tooManyUpdatesNeeded(specification.updatesMin, available: available)
+            }
+            return nil
+        case .stop(let run, _): return active?.specification.run == run ? nil : .noSuchRun
+        }
+    }
+
+    /// The state after this value. `digest` is the header's; `commands` are the body's, their
+    /// signatures checked.
+    package func applying(
+        _ header: Header, digest: Digest, commands: [Command], mesh: MeshID, roster: Roster
+    ) throws(ChainError) -> ChainState {
+        guard header.height == height + 1 else {
+            throw .wrongHeight(header.height, expected: height + 1)
+        }
+        guard header.previous == tip else { throw .wrongPrevious(header.previous) }
+        guard header.committedTime > committedTime else { throw .timeNotGrowing }
+        var next = self
+        next.height = header.height
+        next.tip = digest
+        next.committedTime = header.committedTime
+        switch header.kind {
+        case .round: try next.closeRound(header)
+        case .skip: try next.skipRound(header)
+        case .configuration:
+            guard !commands.isEmpty else { throw .noCommands }
+            for command in commands {
+                if let refusal = next.refusal(
+                    of: command, mesh: mesh, roster: roster, at: header.committedTime)
+                {
+                    throw .command(sequence: command.sequence, refusal)
+                }
+                next.apply(command, model: header.model)
+            }
+        }
+        return next
+    }
+
+    private func activeRun(of header: Header) throws(ChainError) -> ActiveRun {
+        guard let active else { throw .noActiveRun }
+        guard header.run == active.specification.run, header.round == active.round,
+            header.base == active.model
+        else { throw .wrongRound }
+        return active
+    }
+
+    private mutating func closeRound(_ header: Header) throws(ChainError) {
+        var run = try activeRun(of: header)
+        run.model = header.model
+        run.skips = 0
+        guard run.round < run.specification.rounds else {
+            return end(run, .completed, rounds: run.round)
+        }
+        run.round += 1
+        active = run
+    }
+
+    private mutating func skipRound(_ header: Header) throws(ChainError) {
+        var run = try activeRun(of: header)
+        run.skips += 1
+        guard run.skips < ProtocolLimits.skipsMax else {
+            return end(run, .paused, rounds: run.round - 1)
+        }
+        active = run
+    }
+
+    private mutating func apply(_ command: Command, model: Digest) {
+        lastCommandSequence = command.sequence
+        switch command.action {
+        case .start(let specification):
+            active = ActiveRun(
+                specification: specification, round: 1, model: model, skips: 0,
+                startedAt: height)
+        case .stop(_, let reason):
+            guard let run = active else { return }
+            end(run, .stopped(reason: reason), rounds: run.round - 1)
+        }
+    }
+
+    private mutating func end(_ run: ActiveRun, _ outcome: FinishedRun.Outcome, rounds: Int) {
+        active = nil
+        finished.append(
+            FinishedRun(
+                run: run.specification.run, name: run.specification.name, outcome: outcome,
+                rounds: rounds, model: run.model, endedAt: height))
+        if finished.count > ProtocolLimits.finishedRunsMax { finished.removeFirst() }
+    }
+}

@@ -1,0 +1,102 @@
+package import AegisCore
+
+/// What people and logs should know. Nothing depends on it.
+package enum Event: Hashable, Sendable {
+    case refused(from: NodeID, Refusal)
+    /// A command was taken up, to be decided.
+    case commandPending(sequence: UInt64)
+    case commandRefused(sequence: UInt64, CommandRefusal)
+    case roundStarted(RunID, round: Int)
+    case updateHeld(NodeID, RunID, round: Int)
+    case peerAbstained(NodeID, RunID, round: Int, reason: String)
+    /// This node stopped waiting for updates and said what it holds.
+    case cutOff(height: UInt64, view: UInt32, held: Int, isFinal: Bool)
+    case proposed(height: UInt64, view: UInt32, ValueKind)
+    case viewTimedOut(height: UInt64, view: UInt32, coordinator: NodeID)
+    /// A certificate elected the view's coordinator, or showed that the view is under way.
+    case viewEntered(height: UInt64, view: UInt32, coordinator: NodeID)
+    /// The proposal names another aggregate or model than this node computed. Never evidence by
+    /// itself: it may be a defect.
+    case aggregateDiverged(height: UInt64, view: UInt32, coordinator: NodeID)
+    case computeFailed(height: UInt64, reason: String)
+    case committed(height: UInt64, ValueKind, RunID?, round: Int, view: UInt32)
+    case runStarted(RunID, name: String)
+    case runEnded(RunID, FinishedRun.Outcome)
+    case catchingUp(height: UInt64, seen: UInt64)
+    /// Two certificates of one height: more traitors than the roster bears. Nothing is signed from
+    /// here on.
+    case forked(height: UInt64)
+}
+
+/// Why a peer's statement was not taken.
+package enum Refusal: Error, Hashable, Sendable {
+    case badSignature(signer: NodeID)
+    case malformed(StatementError)
+    case unexpected(StatementType)
+    case foreignMesh
+    case foreignRoster
+    case notAParticipant(NodeID)
+    case notTheAdmin(NodeID)
+    case update(UpdateRefusal)
+    case proposal(ProposalRefusal)
+    case certificate(CertificateError)
+    /// A timeout that names a certificate nobody has shown us (R6).
+    case unsupportedTimeout
+    case tooMany
+}
+
+package enum UpdateRefusal: Error, Hashable, Sendable {
+    case signerIsNot(NodeID)
+    case anotherRun
+    case pastRound(Int)
+    case futureRound(Int)
+    case wrongBase
+    case expired
+    case notAsDeclared
+    /// Two different updates of one node for one round.
+    case second
+    /// The shell's intake checks.
+    case content(String)
+}
+
+package enum ProposalRefusal: Error, Hashable, Sendable {
+    case notTheCoordinator(NodeID)
+    /// The election bound the coordinator to the highest certified value.
+    case notTheCertifiedValue
+    case value(ValueError)
+    case second
+}
+
+/// Why a value is not one that an honest coordinator would propose (§2.7).
+package enum ValueError: Error, Hashable, Sendable {
+    case malformed(StatementError)
+    case badSignature(NodeID)
+    case tooFewLists(Int)
+    case listOutOfPlace
+    case listFromAnotherView
+    case tooFewUpdates(Int)
+    case notSkippable
+    case nothingToDecide
+    case commandOutOfPlace
+    case unsignedCommand
+    /// A command that enough nodes hold is missing.
+    case commandLeftOut
+    case chain(ChainError)
+    case headerDiffers
+}
+
+/// Why a certificate proves nothing.
+package enum CertificateError: Error, Hashable, Sendable {
+    case tooFewSigners(Int)
+    case signerTwice(NodeID)
+    case notAParticipant(NodeID)
+    case badSignature(NodeID)
+    case malformed(StatementError)
+    case unexpected(StatementType)
+    case mixed
+    case wrongScope
+    /// The timeouts name a higher certificate than the one attached, or another value.
+    case highestMissing
+    case value(ValueError)
+    case chain(ChainError)
+}

@@ -1,0 +1,34 @@
+package import AegisCore
+
+/// What a node says of itself: "round 12 of 40, view 0, waiting for lakeside".
+package struct ParticipantStatus: Hashable, Sendable {
+    package enum Phase: String, Sendable {
+        /// No run and nothing to decide.
+        case idle
+        /// Waiting for updates; `isTraining` says whether for our own.
+        case training
+        /// Has said what it holds; waits for the proposal.
+        case proposal
+        /// Fetching and recomputing what is proposed.
+        case checking
+        case firstVote
+        case secondVote
+        /// Gave up on the coordinator; waits for the election of the next.
+        case election
+        /// A fork was proved; operators decide.
+        case halted
+    }
+
+    /// The last decided height.
+    package let height: UInt64
+    package let view: UInt32
+    package let phase: Phase
+    package let run: RunID?
+    package let name: String?
+    package let round: Int?
+    package let rounds: Int?
+    package let isTraining: Bool
+    package let coordinator: NodeID
+    /// Whom the phase waits for, in the order of the roster.
+    package let waitingFor: [NodeID]
+}

@@ -1,0 +1,35 @@
+import AegisCore
+
+/// What an agreement may cost a node, in one place, each with its reason. The peers of a node are
+/// at most `Limits.participantsMax`, so each of these bounds its memory (I17).
+package enum ProtocolLimits {
+    /// Beyond any view that 2³² time-outs could reach; keeps `view + 1` from overflowing.
+    package static let viewMax: UInt64 = 0x7fff_fffe
+    /// HaveLists a node signs in one view: each grows by at least one entry.
+    package static let haveListSequenceMax = 256
+    /// Commands in one value, and pending at one node (§2.4).
+    package static let commandsMax = 64
+    /// Votes or timeouts kept of one sender at one height; a correct sender needs the latest few.
+    package static let statementsPerSenderMax = 4
+    /// Updates kept of one sender for one round: two prove a fault (E4), more add nothing.
+    package static let updatesPerSenderMax = 2
+    /// Values kept at one height, apart from the certified one.
+    package static let valuesMax = 8
+    /// Statements kept of a sender that is ahead of us, each of at most so many bytes.
+    package static let aheadPerSenderMax = 16
+    package static let aheadBytesMax = 64 << 10
+    /// Envelopes whose signature need not be verified again, and the largest that is kept.
+    package static let verifiedMax = 2_048
+    package static let verifiedBytesMax = 4 << 10
+    /// Results of computations kept.
+    package static let computedMax = 4
+    /// Runs whose end is remembered in the state of the chain.
+    package static let finishedRunsMax = 1_024
+    /// SHA-256 of each MiB of an update above 4 MiB: an update of `Limits.blobBytesMax`.
+    package static let chunksMax = 4_096
+    package static let chunkBytes: UInt64 = 1 << 20
+    package static let chunkListFrom: UInt64 = 4 << 20
+    /// Skips in a row that end a run as paused (§2.5).
+    package static let skipsMax = 3
+    package static let reasonBytesMax = 256
+}

@@ -1,0 +1,173 @@
+package import AegisAPI
+package import ArgumentParser
+import Foundation
+
+package struct RunCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Submits, follows, stops and exports runs.",
+        subcommands: [
+            RunSubmit.self, RunList.self, RunShow.self, RunWatch.self, RunStop.self,
+            RunExport.self,
+        ])
+
+    package init() {}
+
+    /// A run's name or id as a path segment; the admin says which characters a name may have.
+    static func path(_ run: String, _ rest: String = "") throws(Failure) -> String {
+        let plain = run.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || "-_.".utf8.contains($0)
+        }
+        guard plain, !run.isEmpty else {
+            throw Failure(.usage, "\(run) is not the name or id of a run")
+        }
+        return "/runs/" + run + rest
+    }
+}
+
+package struct RunSubmit: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "submit",
+        abstract: "Sends a run to the mesh. It starts when a quorum has committed it.",
+        discussion: "docs/RUN.md lists the fields of the file.\n\n"
+            + "Example:\n  aegis run submit simulations/run-demo.yaml")
+
+    @Argument(help: "The run file, YAML or JSON.", completion: .file())
+    package var file: String
+
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func request() throws(Failure) -> APIRequest {
+        guard let bytes = FileManager.default.contents(atPath: file) else {
+            throw Failure(.notFound, "\(file) can't be read")
+        }
+        guard bytes.count <= 1 << 18, let text = String(data: bytes, encoding: .utf8) else {
+            throw Failure(.invalidInput, "\(file) is not a text file of at most 256 KiB")
+        }
+        return .post("/runs", try YAMLDocument.parse(text, file: file))
+    }
+
+    package func run() async throws {
+        let request = try request()
+        try await common.withClient { client in
+            let bytes = try await client.send(request)
+            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            let run = try AegisAPI.decode(RunView.self, from: bytes)
+            Console.write(
+                "run \(run.name) submitted (\(run.id))\nfollow it: aegis run watch \(run.name)\n")
+        }
+    }
+}
+
+package struct RunList: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Lists the runs, the newest first.",
+        discussion: "Example:\n  aegis run list")
+
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        try await common.withClient { client in
+            let bytes = try await client.send(.get("/runs"))
+            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            let list = try AegisAPI.decode(Items<RunView>.self, from: bytes)
+            Console.write(Self.text(list.items))
+        }
+    }
+
+    package static func text(_ runs: [RunView]) -> String {
+        guard !runs.isEmpty else { return "no runs yet: aegis run submit run.yaml\n" }
+        return Table(
+            [
+                .init("RUN", cutTo: 12), .init("STATE"), .init("ROUNDS", .right),
+                .init("LOSS", .right), .init("ACCURACY", .right), .init("EPSILON", .right),
+                .init("SUBMITTED"),
+            ],
+            rows: runs.map { run in
+                [
+                    run.name, run.state.rawValue, "\(run.roundsCommitted)/\(run.rounds)",
+                    Output.number(run.loss, places: 4), Output.percent(run.accuracy),
+                    Output.number(run.epsilonMax, places: 2), Output.time(run.submittedAt),
+                ]
+            }
+        ).text(width: Console.columns)
+    }
+}
+
+package struct RunShow: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Shows one run and its rounds.",
+        discussion: "Example:\n  aegis run show demo")
+
+    @Argument(help: "The run's name or id.")
+    package var run: String
+
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        let path = try RunCommand.path(run)
+        try await common.withClient { client in
+            let bytes = try await client.send(.get(path))
+            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            let run = try AegisAPI.decode(RunView.self, from: bytes)
+            let rounds = try await client.send(
+                .get(path + "/rounds"), as: Items<RoundView>.self)
+            Console.write(Self.text(run, rounds.items))
+        }
+    }
+
+    package static func text(_ run: RunView, _ rounds: [RoundView]) -> String {
+        var lines = [
+            "run \(run.name)  \(run.state.rawValue)  \(run.roundsCommitted) of "
+                + Output.plural(run.rounds, "round"),
+            "id \(run.id)",
+            "submitted \(Output.time(run.submittedAt)) by \(run.submittedBy)",
+        ]
+        if let reason = run.reason { lines.append("reason: \(reason)") }
+        if let sigma = run.noiseMultiplier, let delta = run.delta {
+            lines.append(
+                "privacy: noise multiplier \(Output.number(sigma, places: 4)), delta \(delta), "
+                    + "epsilon so far \(Output.number(run.epsilonMax, places: 3))")
+        }
+        if let model = run.model { lines.append("model \(model)") }
+        let head = lines.map { $0 + "\n" }.joined()
+        return rounds.isEmpty ? head : head + "\n" + RoundTable.text(rounds)
+    }
+}
+
+package struct RunStop: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Asks the mesh to end a run after its current round.",
+        discussion: "Example:\n  aegis run stop demo --reason \"wrong data set\"")
+
+    @Argument(help: "The run's name or id.")
+    package var run: String
+
+    @Option(help: "Why; committed with the stop.")
+    package var reason: String = "stopped by an operator"
+
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func request() throws(Failure) -> APIRequest {
+        .post(try RunCommand.path(run, "/stop"), .object(["reason": .text(reason)]))
+    }
+
+    package func run() async throws {
+        let request = try request()
+        try await common.withClient { client in
+            let bytes = try await client.send(request)
+            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            let run = try AegisAPI.decode(RunView.self, from: bytes)
+            Console.write("run \(run.name) is \(run.state.rawValue)\n")
+        }
+    }
+}
