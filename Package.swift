@@ -65,6 +65,7 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -87,12 +88,14 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "AegisStore",
-            dependencies: ["AegisCore", "AegisPrivacy", "AegisProtocol", crypto, grdb],
+            dependencies: [
+                "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", crypto, grdb,
+            ],
             swiftSettings: strict),
         .target(
             name: "AegisTransport",
             dependencies: [
-                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol",
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
                 asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix,
                 nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
             ],
@@ -101,8 +104,8 @@ let package = Package(
         .target(
             name: "AegisNode",
             dependencies: [
-                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisAggregation",
-                "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
+                "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
+                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
                 "AegisTelemetry", logging, serviceLifecycle, yams,
             ],
             swiftSettings: strict),
@@ -140,6 +143,12 @@ let package = Package(
             path: "agents/aegis-admin", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(
+            name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
+            exclude: ["Fixtures"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

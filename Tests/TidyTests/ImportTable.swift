@@ -36,6 +36,7 @@ enum ImportTable {
         "AegisTelemetry": shell.union(["Logging"]),
         "AegisAPI": ["Foundation", "FoundationEssentials"],
         "AegisReport": shell.union(["AegisCore"]),
+        "AegisAPI": shell,
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
