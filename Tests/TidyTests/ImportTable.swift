@@ -34,9 +34,8 @@ enum ImportTable {
             "AsyncHTTPClient", "Crypto", "X509",
         ]),
         "AegisTelemetry": shell.union(["Logging"]),
-        "AegisAPI": ["Foundation", "FoundationEssentials"],
-        "AegisReport": shell.union(["AegisCore"]),
         "AegisAPI": shell,
+        "AegisReport": shell.union(["AegisCore"]),
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
