@@ -8,9 +8,14 @@ package import AegisProtocol
 package struct RunRequestReader {
     private let faults = FaultList()
     private let participants: Int
+    private let faultTolerance: Int
 
-    /// `participants`: how many the mesh has, since no run can need more.
-    package init(participants: Int) { self.participants = participants }
+    /// Of the mesh's roster: no run can need more updates than n − f, or one fault would stop
+    /// every round (PROTOCOL.md §2.5).
+    package init(participants: Int, faultTolerance: Int) {
+        self.participants = participants
+        self.faultTolerance = faultTolerance
+    }
 
     package func read(_ body: JSONValue, run: RunID) throws(Problem) -> RunSpecification {
         var fields = FieldReader(body, faults: faults)
@@ -28,7 +33,8 @@ package struct RunRequestReader {
                 training.map { rounds * $0.localSteps }
             })
         let participantsMin = fields.integer(
-            "participants_min", in: 1...max(1, participants), default: max(1, participants / 2 + 1))
+            "participants_min", in: 1...max(1, participants - faultTolerance),
+            default: max(1, participants / 2 + 1 - (participants == 2 ? 1 : 0)))
         let aggregation = aggregation(&fields, participantsMin: participantsMin)
         let deadlines = deadlines(&fields)
         fields.finish()
