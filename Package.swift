@@ -20,6 +20,7 @@ let asyncHTTPClient = Target.Dependency.product(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -65,6 +66,7 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -87,13 +89,15 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "AegisStore",
-            dependencies: ["AegisCore", "AegisPrivacy", "AegisProtocol", crypto, grdb],
+            dependencies: [
+                "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", crypto, grdb,
+            ],
             swiftSettings: strict),
         .target(
             name: "AegisTransport",
             dependencies: [
-                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol",
-                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix,
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioPosix,
                 nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
             ],
             swiftSettings: strict),
@@ -101,8 +105,8 @@ let package = Package(
         .target(
             name: "AegisNode",
             dependencies: [
-                "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy", "AegisAggregation",
-                "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
+                "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
+                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
                 "AegisTelemetry", logging, serviceLifecycle, yams,
             ],
             swiftSettings: strict),

@@ -1,0 +1,132 @@
+/// What `GET /mesh/v1/status` answers: what this node believes and why it waits.
+/// In JSON through `AegisAPI.encode`, in snake case.
+package struct NodeStatus: Codable, Hashable, Sendable {
+    package var node: String
+    package var name: String
+    package var version: String
+    package var state: State
+    package var height: UInt64
+    package var view: Int
+    package var peakResidentMegabytes: Double
+    package var run: RunProgress?
+    package var privacy: [DatasetPrivacy]
+    package var refusals: [Refusal]
+    package var rounds: [RoundMeasurement]
+
+    package enum State: String, Codable, Sendable {
+        case idle, training, agreeing, syncing, stopped
+    }
+
+    package struct RunProgress: Codable, Hashable, Sendable {
+        package var id: String
+        package var name: String
+        package var round: Int
+        package var rounds: Int
+        package var phase: String
+        /// Of local training, 0 to 1.
+        package var progress: Double
+        package var coordinator: String
+        /// Names of the participants this node waits for.
+        package var waitingFor: [String]
+
+        package init(
+            id: String, name: String, round: Int, rounds: Int, phase: String, progress: Double,
+            coordinator: String, waitingFor: [String]
+        ) {
+            self.id = id
+            self.name = name
+            self.round = round
+            self.rounds = rounds
+            self.phase = phase
+            self.progress = progress
+            self.coordinator = coordinator
+            self.waitingFor = waitingFor
+        }
+    }
+
+    package struct DatasetPrivacy: Codable, Hashable, Sendable {
+        package var dataset: String
+        package var epsilon: Double
+        package var delta: Double
+        package var budgetEpsilon: Double
+
+        package init(
+            dataset: String, epsilon: Double, delta: Double, budgetEpsilon: Double
+        ) {
+            self.dataset = dataset
+            self.epsilon = epsilon
+            self.delta = delta
+            self.budgetEpsilon = budgetEpsilon
+        }
+    }
+
+    /// Something a peer sent that this node refused.
+    package struct Refusal: Codable, Hashable, Sendable {
+        package var peer: String
+        package var reason: String
+        package var count: Int
+
+        package init(
+            peer: String, reason: String, count: Int
+        ) {
+            self.peer = peer
+            self.reason = reason
+            self.count = count
+        }
+    }
+
+    package init(
+        node: String, name: String, version: String, state: State, height: UInt64, view: Int,
+        peakResidentMegabytes: Double, run: RunProgress?, privacy: [DatasetPrivacy],
+        refusals: [Refusal], rounds: [RoundMeasurement]
+    ) {
+        self.node = node
+        self.name = name
+        self.version = version
+        self.state = state
+        self.height = height
+        self.view = view
+        self.peakResidentMegabytes = peakResidentMegabytes
+        self.run = run
+        self.privacy = privacy
+        self.refusals = refusals
+        self.rounds = rounds
+    }
+}
+
+/// One committed round as this node measured it.
+package struct RoundMeasurement: Codable, Hashable, Sendable {
+    package var run: String
+    package var round: Int
+    package var height: UInt64
+    package var view: Int
+    package var coordinator: String
+    package var participants: [String]
+    /// From the round's start to its commit on this node.
+    package var seconds: Double
+    /// On this node's test set; absent in runs without training.
+    package var loss: Double?
+    package var accuracy: Double?
+    /// Spent by this node's data set so far.
+    package var epsilon: Double?
+    /// Digest of the committed model.
+    package var model: String
+
+    package init(
+        run: String, round: Int, height: UInt64, view: Int, coordinator: String,
+        participants: [String], seconds: Double, loss: Double?, accuracy: Double?, epsilon: Double?,
+        model: String
+    ) {
+        self.run = run
+        self.round = round
+        self.height = height
+        self.view = view
+        self.coordinator = coordinator
+        self.participants = participants
+        self.seconds = seconds
+        self.loss = loss
+        self.accuracy = accuracy
+        self.epsilon = epsilon
+        self.model = model
+    }
+}

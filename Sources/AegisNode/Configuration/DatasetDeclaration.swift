@@ -1,0 +1,82 @@
+/// One data set of this node's owner: where its records are and how much of their privacy a life
+/// of training may cost.
+package struct DatasetDeclaration: Codable, Hashable, Sendable {
+    /// What run specifications call it.
+    package var name: String
+    /// A folder with the four IDX files of MNIST's layout, plain or gzipped.
+    package var source: String
+    /// The part of a shared file this node plays the owner of; all of it where absent.
+    package var slice: SliceDeclaration?
+    package var budget: BudgetDeclaration
+
+    package init(
+        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration
+    ) {
+        self.name = name
+        self.source = source
+        self.slice = slice
+        self.budget = budget
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, source, slice, budget
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try UnknownKeys.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        source = try container.decode(String.self, forKey: .source)
+        slice = try container.decodeIfPresent(SliceDeclaration.self, forKey: .slice)
+        budget = try container.decode(BudgetDeclaration.self, forKey: .budget)
+    }
+
+    package var faults: [String] {
+        var faults: [String] = []
+        if name.isEmpty || name.utf8.count > 64 {
+            faults.append("datasets: a name has 1 to 64 bytes")
+        }
+        if let slice {
+            if !(1...10_000).contains(slice.count) || !(0..<max(slice.count, 1)).contains(slice.index) {
+                faults.append("datasets.\(name).slice: needs 0 <= index < count <= 10000")
+            }
+            if let alpha = slice.dirichletAlpha, !(alpha > 0 && alpha <= 1_000) {
+                faults.append("datasets.\(name).slice.dirichletAlpha: needs 0 < alpha <= 1000")
+            }
+        }
+        if !(budget.epsilon > 0 && budget.epsilon <= 1_000) {
+            faults.append("datasets.\(name).budget.epsilon: needs 0 < epsilon <= 1000")
+        }
+        if !(budget.delta > 0 && budget.delta < 0.1) {
+            faults.append("datasets.\(name).budget.delta: needs 0 < delta < 0.1")
+        }
+        return faults
+    }
+}
+
+/// A node's share of a data set that several nodes of a demonstration read from one file.
+package struct SliceDeclaration: Codable, Hashable, Sendable {
+    package var index: Int
+    package var count: Int
+    package var seed: UInt64
+    /// Label skew: Dirichlet(α) shares of each class; identically distributed where absent.
+    package var dirichletAlpha: Double?
+
+    package init(index: Int, count: Int, seed: UInt64, dirichletAlpha: Double?) {
+        self.index = index
+        self.count = count
+        self.seed = seed
+        self.dirichletAlpha = dirichletAlpha
+    }
+}
+
+/// The owner's lifetime budget for one data set: no run, admin or coordinator can raise it.
+package struct BudgetDeclaration: Codable, Hashable, Sendable {
+    package var epsilon: Double
+    package var delta: Double
+
+    package init(epsilon: Double, delta: Double) {
+        self.epsilon = epsilon
+        self.delta = delta
+    }
+}

@@ -1,0 +1,111 @@
+import AegisIdentity
+import Yams
+
+/// The file `node.yaml` in a node's directory: what its owner decides.
+package struct NodeConfiguration: Codable, Hashable, Sendable {
+    /// The participant's name, as its token gave it.
+    package var name: String
+    /// host:port the mesh listener binds.
+    package var listen: String
+    /// host:port other nodes dial.
+    package var advertise: String
+    /// host:port of the admin's mesh listener; used until the mesh is founded.
+    package var admin: String
+    package var datasets: [DatasetDeclaration]
+
+    package init(
+        name: String, listen: String, advertise: String, admin: String,
+        datasets: [DatasetDeclaration] = []
+    ) {
+        self.name = name
+        self.listen = listen
+        self.advertise = advertise
+        self.admin = admin
+        self.datasets = datasets
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case name, listen, advertise, admin, datasets
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try UnknownKeys.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        listen = try container.decode(String.self, forKey: .listen)
+        advertise = try container.decode(String.self, forKey: .advertise)
+        admin = try container.decode(String.self, forKey: .admin)
+        datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
+    }
+
+    /// Throws `ConfigurationError` that names every fault found.
+    package init(yaml: String) throws {
+        do { self = try YAMLDecoder().decode(NodeConfiguration.self, from: yaml) } catch {
+            throw ConfigurationError(faults: [Self.explain(error)])
+        }
+        let faults = self.faults
+        guard faults.isEmpty else { throw ConfigurationError(faults: faults) }
+    }
+
+    package var yaml: String {
+        get throws { try YAMLEncoder().encode(self) }
+    }
+
+    private var faults: [String] {
+        var faults: [String] = []
+        for (key, address) in [("listen", listen), ("advertise", advertise), ("admin", admin)]
+        where NodeAddress(address) == nil {
+            faults.append("\(key): \(address) is not host:port")
+        }
+        if Set(datasets.map(\.name)).count != datasets.count {
+            faults.append("datasets: two have the same name")
+        }
+        return faults + datasets.flatMap(\.faults)
+    }
+
+    private static func explain(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return "\(path(context)): \(key.stringValue) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context),
+            .dataCorrupted(let context):
+            return "\(path(context)): \(context.debugDescription)"
+        @unknown default:
+            return "\(error)"
+        }
+    }
+
+    private static func path(_ context: DecodingError.Context) -> String {
+        context.codingPath.isEmpty
+            ? "node.yaml" : context.codingPath.map(\.stringValue).joined(separator: ".")
+    }
+}
+
+/// What is wrong with `node.yaml`, all of it.
+package struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let faults: [String]
+    package var description: String { faults.joined(separator: "; ") }
+}
+
+/// A key nobody reads is a typing error that would go unnoticed.
+enum UnknownKeys {
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    static func refuse(in decoder: any Decoder, known: [String]) throws {
+        let container = try decoder.container(keyedBy: AnyKey.self)
+        guard let key = container.allKeys.first(where: { !known.contains($0.stringValue) }) else {
+            return
+        }
+        throw DecodingError.dataCorrupted(
+            .init(
+                codingPath: decoder.codingPath,
+                debugDescription: "unknown key \(key.stringValue); known: "
+                    + known.joined(separator: ", ")))
+    }
+}

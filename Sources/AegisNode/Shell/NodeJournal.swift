@@ -1,0 +1,93 @@
+import AegisCore
+import AegisCrypto
+import AegisProtocol
+import AegisStore
+
+/// The node's signing hand: nothing is signed but through a slot of the safety journal, which is
+/// on the disk before the envelope leaves (R12).
+struct NodeJournal: Sendable {
+    private let journal: SafetyJournal
+    private let signer: EnvelopeSigner
+
+    /// Records of the protocol core that are no slots.
+    private static let protocolRecordType: UInt8 = 1
+    /// Past this size the records of decided heights are dropped at the next commit.
+    private static let compactionBytes = 4 << 20
+
+    init(journal: SafetyJournal, signer: EnvelopeSigner) {
+        self.journal = journal
+        self.signer = signer
+    }
+
+    /// What the core asked to be made durable, in its order, with one flush.
+    struct Batch {
+        fileprivate var records: [AegisStore.JournalRecord] = []
+        fileprivate var slots: [JournalSlot] = []
+        fileprivate var signings: [(slot: SigningSlot, to: [NodeID])] = []
+
+        var isEmpty: Bool { records.isEmpty && slots.isEmpty }
+
+        mutating func add(_ record: AegisProtocol.JournalRecord) {
+            records.append(.init(type: protocolRecordType, payload: record.encoded))
+        }
+    }
+
+    /// Signs into the batch; a slot that was used before gives its recorded envelope when the
+    /// batch is committed.
+    func sign(
+        _ slot: SigningSlot, payload: [UInt8], to recipients: [NodeID], in batch: inout Batch
+    ) throws(JournalError) {
+        let key = slot.cbor.encoded
+        let content = SHA256.digest(of: payload)
+        let envelope: [UInt8]
+        if let recorded = try journal.recorded(key, content: content) {
+            envelope = recorded
+        } else {
+            envelope = signer.sign(slot.type, payload).bytes
+        }
+        batch.slots.append(JournalSlot(key: key, content: content, envelope: envelope))
+        batch.signings.append((slot, recipients))
+    }
+
+    /// Makes the batch durable; the envelopes that may now be sent.
+    func commit(
+        _ batch: Batch
+    ) throws -> [(slot: SigningSlot, envelope: SignedEnvelope, to: [NodeID])] {
+        let recorded = try journal.commit(records: batch.records, slots: batch.slots)
+        var signed: [(SigningSlot, SignedEnvelope, [NodeID])] = []
+        for (signing, bytes) in zip(batch.signings, recorded) {
+            signed.append((signing.slot, try SignedEnvelope(parsing: bytes), signing.to))
+        }
+        return signed
+    }
+
+    /// Everything recorded, oldest first, as the core wrote it.
+    func restore() throws -> [AegisProtocol.JournalRecord] {
+        var records: [AegisProtocol.JournalRecord] = []
+        for record in try journal.load() {
+            if let slot = JournalSlot(record) {
+                let signingSlot = try SigningSlot(CBOR.decode(slot.key))
+                records.append(.signed(signingSlot, try SignedEnvelope(parsing: slot.envelope)))
+            } else {
+                records.append(try .init(decoding: record.payload))
+            }
+        }
+        return records
+    }
+
+    /// Drops what the commit of `height` has closed for good: statements of agreements up to it,
+    /// and updates of runs that are over.
+    func compact(upTo height: UInt64, active run: RunID?) throws {
+        guard journal.byteCount > Self.compactionBytes else { return }
+        try journal.compact { record in
+            guard let slot = JournalSlot(record) else { return false }
+            guard let value = try? CBOR.decode(slot.key),
+                let signingSlot = try? SigningSlot(value)
+            else { return true }
+            switch signingSlot {
+            case .update(let slotRun, _), .abstention(let slotRun, _): return slotRun == run
+            default: return signingSlot.height.map { $0 > height } ?? true
+            }
+        }
+    }
+}

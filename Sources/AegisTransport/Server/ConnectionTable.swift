@@ -1,0 +1,50 @@
+import AegisCore
+import AegisIdentity
+import NIOCore
+import Synchronization
+
+/// The live connections by peer, so that an evicted one's can be closed, and how many blobs each
+/// peer is receiving.
+final class ConnectionTable: Sendable {
+    private struct State {
+        var channels: [NodeID: [ObjectIdentifier: any Channel]] = [:]
+        var transfers: [NodeID: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    func add(_ channel: any Channel, of node: NodeID) {
+        state.withLock { $0.channels[node, default: [:]][ObjectIdentifier(channel)] = channel }
+        channel.closeFuture.whenComplete { _ in
+            self.state.withLock {
+                $0.channels[node]?[ObjectIdentifier(channel)] = nil
+                if $0.channels[node]?.isEmpty == true { $0.channels[node] = nil }
+            }
+        }
+    }
+
+    func close(_ node: NodeID) {
+        let channels = state.withLock { $0.channels.removeValue(forKey: node) ?? [:] }
+        for channel in channels.values { channel.close(promise: nil) }
+    }
+
+    var connectedNodes: Set<NodeID> { state.withLock { Set($0.channels.keys) } }
+
+    /// Whether the peer may start another transfer; each true is answered by `endTransfer`.
+    func beginTransfer(to node: NodeID) -> Bool {
+        state.withLock {
+            guard $0.transfers[node, default: 0] < TransportLimits.blobTransfersPerPeerMax else {
+                return false
+            }
+            $0.transfers[node, default: 0] += 1
+            return true
+        }
+    }
+
+    func endTransfer(to node: NodeID) {
+        state.withLock {
+            let left = ($0.transfers[node] ?? 1) - 1
+            $0.transfers[node] = left > 0 ? left : nil
+        }
+    }
+}

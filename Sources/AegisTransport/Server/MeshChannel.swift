@@ -1,0 +1,118 @@
+import AegisCore
+import AegisIdentity
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOSSL
+import Synchronization
+
+/// Who is at the other end, once the handshake has shown it.
+final class PeerSlot: Sendable {
+    private let value = Mutex<VerifiedPeer?>(nil)
+
+    var peer: VerifiedPeer? {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
+    }
+}
+
+/// A connection of the mesh listener: TLS whose callback verifies the peer's leaf by identity, then
+/// HTTP/1.1 with a responder that knows the peer.
+struct MeshChannel: ServerChildChannel {
+    struct Value: ServerChildChannelValue {
+        let http: HTTP1Channel.Value
+        let slot: PeerSlot
+        var channel: any Channel { http.channel }
+    }
+
+    let context: @Sendable () -> NIOSSLContext
+    let admission: Admission
+    let connections: ConnectionTable
+    let responder: MeshResponder
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        let slot = PeerSlot()
+        let address = channel.remoteAddress?.description ?? "unknown"
+        let deadline = channel.eventLoop.scheduleTask(in: TransportLimits.handshakeTimeout) {
+            if slot.peer == nil { channel.close(promise: nil) }
+        }
+        channel.closeFuture.whenComplete { _ in deadline.cancel() }
+        return channel.eventLoop.makeCompletedFuture {
+            let handler = NIOSSLServerHandler(
+                context: context(),
+                customVerificationCallback: { certificates, promise in
+                    let leaf = certificates.first.flatMap { try? $0.toDERBytes() }
+                    guard let peer = admission.peer(leaf: leaf, address: address) else {
+                        promise.succeed(.failed)
+                        return
+                    }
+                    slot.peer = peer
+                    deadline.cancel()
+                    connections.add(channel, of: peer.node)
+                    promise.succeed(.certificateVerified)
+                },
+                configuration: .init())
+            try channel.pipeline.syncOperations.addHandler(handler)
+        }.flatMap {
+            http(for: slot).setup(channel: channel, logger: logger)
+        }.map { Value(http: $0, slot: slot) }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await http(for: value.slot).handle(value: value.http, logger: logger)
+    }
+
+    private func http(for slot: PeerSlot) -> HTTP1Channel {
+        HTTP1Channel(
+            responder: { request, writer, channel in
+                // No request is read before the handshake has verified somebody.
+                guard let peer = slot.peer else { throw ChannelError.ioOnClosedChannel }
+                let reply = try await responder.reply(to: request, from: peer)
+                try await writer.write(response: reply.head, body: reply.body)
+                if reply.closing { throw ChannelError.inputClosed }
+            },
+            configuration: .init(
+                idleTimeout: TransportLimits.serverIdleTimeout,
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: TransportLimits.headerBytesMax,
+                    maxHeaderListSize: TransportLimits.headerBytesMax,
+                    maxHeaderFieldCount: 64)))
+    }
+}
+
+/// Decides about a leaf: what it proves, then what the policy says. Leaves are verified once, the
+/// policy is asked every time.
+final class Admission: Sendable {
+    private let mesh: MeshID
+    private let now: @Sendable () -> UInt64
+    private let policy: @Sendable (VerifiedPeer) -> PeerVerdict
+    private let handler: any MeshHandler
+
+    init(
+        mesh: MeshID, now: @escaping @Sendable () -> UInt64,
+        policy: @escaping @Sendable (VerifiedPeer) -> PeerVerdict, handler: any MeshHandler
+    ) {
+        self.mesh = mesh
+        self.now = now
+        self.policy = policy
+        self.handler = handler
+    }
+
+    func peer(leaf: [UInt8]?, address: String) -> VerifiedPeer? {
+        let peer: VerifiedPeer
+        do {
+            peer = try PeerCertificate.verify(leafDER: leaf ?? [], mesh: mesh, now: now())
+        } catch {
+            handler.refused(.certificate(error, address: address))
+            return nil
+        }
+        switch policy(peer) {
+        case .admitted, .stranger: return peer
+        case .refused(let refusal):
+            handler.refused(.policy(refusal, address: address))
+            return nil
+        }
+    }
+
+    func verdict(on peer: VerifiedPeer) -> PeerVerdict { policy(peer) }
+}

@@ -1,0 +1,125 @@
+import AegisCore
+import AegisIdentity
+import AegisStore
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+
+/// Routes a request of a verified peer.
+struct MeshResponder: Sendable {
+    let admission: Admission
+    let connections: ConnectionTable
+    let blobs: BlobStore?
+    let handler: any MeshHandler
+
+    static let statementsPath = "/mesh/v1/statements"
+    static let blobsPath = "/mesh/v1/blobs/"
+
+    /// What goes back on the wire.
+    struct Reply {
+        let head: HTTPResponse
+        let body: ResponseBody
+        /// What is left of the request is not worth reading.
+        let closing: Bool
+
+        init(_ head: HTTPResponse, _ body: ResponseBody = ResponseBody(), closing: Bool = false) {
+            self.head = head
+            self.body = body
+            self.closing = closing
+        }
+    }
+
+    func reply(to request: Request, from peer: VerifiedPeer) async throws -> Reply {
+        let role: PeerRole?
+        switch admission.verdict(on: peer) {
+        case .admitted(let admitted): role = admitted
+        case .stranger: role = nil
+        case .refused: return Reply(.problem(403, type: "peer-refused"), closing: true)
+        }
+        let path = request.uri.path
+        if path.hasPrefix(Self.blobsPath) {
+            guard role == .participant || role == .observer else {
+                return Reply(.problem(403, type: "role"))
+            }
+            return blobReply(to: request, from: peer.node)
+        }
+        guard let method = MeshRequest.Method(rawValue: request.method.rawValue) else {
+            return Reply(.problem(405, type: "method"), closing: true)
+        }
+        let isBatch = path == Self.statementsPath
+        let bytesMax = isBatch ? Limits.batchBytesMax : TransportLimits.requestBytesMax
+        guard let body = try await collect(request, bytesMax: bytesMax) else {
+            return Reply(
+                .problem(413, type: "too-large", "at most \(bytesMax) bytes"), closing: true)
+        }
+        if isBatch {
+            return Reply(await receive(body, method: method, from: peer.node, role: role))
+        }
+        return Reply(
+            await handler.respond(
+                to: MeshRequest(
+                    method: method, path: path, query: query(of: request), body: body,
+                    peer: peer, role: role)))
+    }
+
+    private func receive(
+        _ body: [UInt8], method: MeshRequest.Method, from node: NodeID, role: PeerRole?
+    ) async -> MeshResponse {
+        guard method == .post else { return .problem(405, type: "method") }
+        guard role == .participant || role == .observer else {
+            return .problem(403, type: "role")
+        }
+        let statements: [[UInt8]]
+        do { statements = try StatementBatch.decode(body) } catch {
+            switch error {
+            case .tooMany, .statementTooLarge:
+                return .problem(413, type: "too-large", "\(error)")
+            case .malformed, .notByteStrings:
+                return .problem(400, type: "malformed-batch", "\(error)")
+            }
+        }
+        switch await handler.received(statements: statements, from: node) {
+        case .accepted: return .noContent
+        case .busy(let delay): return .busy(retryAfter: delay)
+        }
+    }
+
+    /// The body, or nil where it is longer. A length that says so is refused before a byte of it is
+    /// read.
+    private func collect(_ request: Request, bytesMax: Int) async throws -> [UInt8]? {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
+            return nil
+        }
+        var bytes: [UInt8] = []
+        for try await buffer in request.body {
+            guard bytes.count + buffer.readableBytes <= bytesMax else { return nil }
+            bytes += buffer.readableBytesView
+        }
+        return bytes
+    }
+
+    private func query(of request: Request) -> [String: String] {
+        var query: [String: String] = [:]
+        for (name, value) in request.uri.queryParameters {
+            query[String(name)] = String(value)
+        }
+        return query
+    }
+}
+
+extension MeshResponder.Reply {
+    init(_ response: MeshResponse, closing: Bool = false) {
+        var fields = HTTPFields()
+        if response.status != 204 { fields[.contentLength] = "\(response.body.count)" }
+        if let type = response.contentType { fields[.contentType] = type }
+        for (name, value) in response.headers {
+            if let name = HTTPField.Name(name) { fields[name] = value }
+        }
+        if closing { fields[.connection] = "close" }
+        self.init(
+            HTTPResponse(status: .init(code: response.status), headerFields: fields),
+            response.body.isEmpty
+                ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: response.body)),
+            closing: closing)
+    }
+}

@@ -1,0 +1,24 @@
+package import NIOCore
+
+/// What the transport grants a peer, each with its reason.
+package enum TransportLimits {
+    /// A head is a few hundred bytes.
+    package static let headerBytesMax = 16 << 10
+    /// A handshake takes two round trips; whoever is slower holds a socket for nothing.
+    package static let handshakeTimeout = TimeAmount.seconds(10)
+    /// Longer than a client keeps an idle connection, so that a client never writes into one that
+    /// the server is closing.
+    package static let serverIdleTimeout = TimeAmount.seconds(90)
+    package static let clientIdleTimeout = TimeAmount.seconds(50)
+    /// Every participant with one control and two bulk connections, twice.
+    package static let connectionsMax = 192
+    /// Bounds a peer's share of memory to `blobTransfersPerPeerMax × blobChunkBytes`.
+    package static let blobTransfersPerPeerMax = 4
+    package static let blobChunkBytes = 256 << 10
+    /// A request that isn't a batch of statements: joining, signatures.
+    package static let requestBytesMax = 1 << 20
+    package static let connectTimeout = TimeAmount.seconds(3)
+    package static let callTimeout = TimeAmount.seconds(10)
+    /// A transfer that brings nothing for so long goes on with another holder.
+    package static let readTimeout = TimeAmount.seconds(20)
+}

@@ -1,0 +1,62 @@
+import AegisNode
+import ArgumentParser
+
+struct DatasetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dataset",
+        abstract: "Declare the data this node trains on, and its privacy budget.",
+        subcommands: [Add.self, List.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Declare a data set.",
+            discussion: """
+                Example, the first of five slices of one folder, for a demonstration:
+                  aegis-node dataset add --dir north fashion-mnist \\
+                    --source /usr/share/datasets/fashion-mnist --slice 0/5 \\
+                    --budget-epsilon 3 --budget-delta 1e-5
+                """)
+
+        @OptionGroup var directory: DirectoryOption
+        @Argument(help: "The name that run specifications use.")
+        var name: String
+        @Option(help: "Folder with the four IDX files (gzipped or not).")
+        var source: String
+        @Option(help: "Use slice I of N, counted from 0, as I/N.")
+        var slice: String?
+        @Option(help: "How slices are cut: iid, or dirichlet:ALPHA for skewed labels.")
+        var partition: String = "iid"
+        @Option(help: "Seed of the cut; the same for all nodes that share the folder.")
+        var seed: UInt64 = 1
+        @Option(help: "Lifetime privacy budget: epsilon.")
+        var budgetEpsilon: Double
+        @Option(help: "Lifetime privacy budget: delta.")
+        var budgetDelta: Double = 1e-5
+
+        func run() async throws {
+            try await reportingFailure {
+                let declaration = DatasetDeclaration(
+                    name: name, source: source,
+                    slice: try SliceDeclaration(
+                        slice: slice, partition: partition, seed: seed),
+                    budget: BudgetDeclaration(epsilon: budgetEpsilon, delta: budgetDelta))
+                try NodeDirectory(directory.dir).addDataset(declaration)
+                print("data set \(name) declared in \(directory.dir)/node.yaml")
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the declared data sets.")
+        @OptionGroup var directory: DirectoryOption
+
+        func run() async throws {
+            try await reportingFailure {
+                for dataset in try NodeDirectory(directory.dir).configuration().datasets {
+                    let budget = dataset.budget
+                    print("\(dataset.name)  ε \(budget.epsilon) at δ \(budget.delta)")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import AegisNode
+import ArgumentParser
+
+struct JoinCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "join",
+        abstract: "Make this node's identity and join a mesh with an onboarding token.",
+        discussion: """
+            The key is made here and never leaves this directory. A join that fails leaves nothing
+            behind.
+
+            Example:
+              aegis-node join --token aegisjoin1_… --admin 127.0.0.1:8444 --dir north \\
+                --listen 127.0.0.1:7101
+            """)
+
+    @Option(help: "The onboarding token, as `aegis token create` printed it.")
+    var token: String
+    @Option(help: "host:port of the admin's mesh listener.")
+    var admin: String
+    @OptionGroup var directory: DirectoryOption
+    @Option(help: "host:port this node listens on.")
+    var listen: String
+    @Option(help: "host:port the other nodes dial, where it differs from --listen.")
+    var advertise: String?
+
+    func run() async throws {
+        try await reportingFailure {
+            let outcome = try await Joining(
+                token: token, admin: admin, directory: directory.dir, listen: listen,
+                advertise: advertise ?? listen
+            ).join()
+            print("joined mesh \(outcome.meshName) as \(outcome.name)")
+            print("node id \(outcome.node)")
+            print("next: aegis-node run --dir \(directory.dir)")
+        }
+    }
+}
