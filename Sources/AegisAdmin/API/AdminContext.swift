@@ -1,4 +1,4 @@
-import AegisAPI
+package import AegisAPI
 import AegisCore
 package import AegisIdentity
 package import Hummingbird
@@ -41,7 +41,7 @@ struct PrincipalMiddleware: RouterMiddleware {
 
     func handle(
         _ request: Request, context: AdminContext,
-        next: (Request, AdminContext) async throws -> Response
+        next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
         let leaf = try? await context.channel.nioSSL_peerCertificate().get()
         guard let leaf else { throw Problem(.unauthenticated) }

@@ -1,5 +1,5 @@
-package import AegisAPI
-import AegisCore
+import AegisAPI
+package import AegisCore
 import AegisIdentity
 import AegisProtocol
 import AegisTelemetry
@@ -63,7 +63,7 @@ package struct AdminRoutes: Sendable {
             guard let document = try await desk.database.genesis()?.document else {
                 throw Problem(.meshOpen)
             }
-            return .bytes(document, type: "application/cbor")
+            return Response.bytes(document, type: "application/cbor")
         }
         api.post("mesh/found") { request, context in
             _ = try context.require(.foundMesh)

@@ -1,5 +1,6 @@
 import AegisAPI
 import AegisCrypto
+import AegisIdentity
 import AegisTelemetry
 import FoundationEssentials
 import HTTPTypes
@@ -12,7 +13,7 @@ import NIOCore
 struct ProblemMiddleware: RouterMiddleware {
     func handle(
         _ request: Request, context: AdminContext,
-        next: (Request, AdminContext) async throws -> Response
+        next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
         var response: Response
         do {
@@ -65,7 +66,7 @@ struct AuditMiddleware: RouterMiddleware {
 
     func handle(
         _ request: Request, context: AdminContext,
-        next: (Request, AdminContext) async throws -> Response
+        next: @concurrent (Request, AdminContext) async throws -> Response
     ) async throws -> Response {
         guard request.method != .get, request.method != .head else {
             return try await next(request, context)

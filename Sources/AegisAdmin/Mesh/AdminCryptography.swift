@@ -1,6 +1,6 @@
 package import AegisCore
 import AegisCrypto
-package import AegisProtocol
+import AegisProtocol
 
 /// SHA-256 and Ed25519 for the rules of the mesh.
 package struct AdminCryptography: ProtocolCryptography {

@@ -1,11 +1,11 @@
 package import AegisAPI
-package import AegisCore
+import AegisCore
 package import AegisCrypto
-package import AegisProtocol
+import AegisProtocol
 package import AegisStore
 import AegisTelemetry
-package import Hummingbird
 import FoundationEssentials
+package import Hummingbird
 import NIOCore
 
 /// Takes runs in, has them signed, and says how they are.
@@ -43,7 +43,8 @@ package struct RunDesk: Sendable {
         }
         if let active = try await list().first(where: { !$0.state.isOver }) {
             throw Problem(
-                .runActive, detail: "\(active.name) is \(active.state.rawValue); "
+                .runActive,
+                detail: "\(active.name) is \(active.state.rawValue); "
                     + "the mesh works on one run at a time")
         }
         let command = try await command(

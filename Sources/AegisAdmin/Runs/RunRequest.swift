@@ -22,14 +22,18 @@ package struct RunRequestReader {
         let name = fields.text("name", Self.nameRule) {
             Names.isValid($0) && RunID(text: $0) == nil
         }
-        let model = fields.value("model", "softmax, {kind: mlp, hidden: [128]} or "
-            + "{kind: none, parameters: 1000000}").flatMap(self.model)
+        let model = fields.value(
+            "model",
+            "softmax, {kind: mlp, hidden: [128]} or "
+                + "{kind: none, parameters: 1000000}"
+        ).flatMap(self.model)
         let dataset = fields.text("dataset", Self.nameRule, where: Names.isValid)
         let rounds = fields.integer("rounds", in: 1...Limits.roundsMax)
         let trains = model.map(Self.trains) ?? true
         let training = training(&fields, trains: trains)
         let privacy = privacy(
-            &fields, trains: trains, steps: rounds.flatMap { rounds in
+            &fields, trains: trains,
+            steps: rounds.flatMap { rounds in
                 training.map { rounds * $0.localSteps }
             })
         let participantsMin = fields.integer(
@@ -165,7 +169,8 @@ package struct RunRequestReader {
         let hasNoise = fields.optional("noise_multiplier") != nil
         guard hasEpsilon != hasNoise else {
             fields.fault(
-                "epsilon", hasNoise
+                "epsilon",
+                hasNoise
                     ? "excludes noise_multiplier; give one of them"
                     : "is missing; give epsilon or noise_multiplier")
             return nil
@@ -214,7 +219,8 @@ package struct RunRequestReader {
         }
         if let participantsMin, participantsMin < aggregation.updatesMin {
             fields.fault(
-                "byzantine", "\(rule.rawValue) with \(byzantine) needs participants_min of at "
+                "byzantine",
+                "\(rule.rawValue) with \(byzantine) needs participants_min of at "
                     + "least \(aggregation.updatesMin), is \(participantsMin)")
         }
         return aggregation

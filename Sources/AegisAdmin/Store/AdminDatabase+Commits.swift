@@ -171,7 +171,7 @@ extension AdminDatabase {
         }
     }
 
-    package func keep(_ measures: [NodeStatus.Round], of node: NodeID) async throws {
+    package func keep(_ measures: [RoundMeasurement], of node: NodeID) async throws {
         guard !measures.isEmpty else { return }
         try await writer.write { db in
             for measure in measures {

@@ -1,5 +1,5 @@
-package import FoundationEssentials
-package import GRDB
+import FoundationEssentials
+import GRDB
 
 package enum AdminDatabaseError: Error, Hashable, Sendable {
     /// SQLite did not take `synchronous = FULL`: a used token could be unused after a power cut.
