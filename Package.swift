@@ -149,6 +149,20 @@ let package = Package(
         .testTarget(
             name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+            name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],
+            exclude: ["cose_interop.py"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisIdentityTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", crypto, swiftASN1,
+                x509,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -66,7 +66,7 @@ struct PrivacyLedgerTests {
         do {
             _ = try ledger.reserve(ReleaseKey(run: [9], round: 1), for: big)
             Issue.record("was granted")
-        } catch let error as BudgetError {
+        } catch {
             #expect(error == .exceeded(spent: spent, asked: total - spent, budget: 2.5))
         }
         #expect(ledger.spent == spent && ledger.head == head)

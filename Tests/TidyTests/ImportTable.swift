@@ -30,10 +30,11 @@ enum ImportTable {
             "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", "Crypto", "GRDB",
         ]),
         "AegisTransport": shell.union(nio).union(server).union([
-            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AsyncHTTPClient",
-            "Crypto", "X509",
+            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+            "AsyncHTTPClient", "Crypto", "X509",
         ]),
         "AegisTelemetry": shell.union(["Logging"]),
+        "AegisAPI": ["Foundation", "FoundationEssentials"],
         "AegisReport": shell.union(["AegisCore"]),
         "AegisAPI": shell,
         "AegisSimulation": ["AegisCore", "AegisProtocol"],

@@ -13,9 +13,9 @@ struct TidyTests {
     @Test("every file keeps every rule", arguments: Rule.all)
     func keeps(_ rule: Rule) {
         let findings = Project.files.flatMap(rule.check)
-        #expect(
-            findings.isEmpty,
-            "\(rule.name):\n\(findings.map(\.description).joined(separator: "\n"))")
+        guard !findings.isEmpty else { return }
+        let list = findings.map { "\n\($0)" }.joined()
+        Issue.record("\(findings.count) places break the rule: \(rule.name)\(list)")
     }
 
     @Test("each C library is imported by exactly one module")

@@ -1,0 +1,5 @@
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+import AegisTransport
