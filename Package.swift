@@ -31,6 +31,8 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let unixSignals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -117,8 +119,8 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
                 "AegisIdentity", "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
-                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
-                serviceLifecycle, x509, crypto, grdb,
+                hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL, serviceLifecycle,
+                unixSignals, x509, crypto, grdb,
             ],
             swiftSettings: strict),
         .target(

@@ -46,7 +46,7 @@ enum ImportTable {
         "AegisAdmin": shell.union(nio).union(server).union([
             "AegisAPI", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy",
             "AegisProtocol", "AegisReport", "AegisStore", "AegisTelemetry", "AegisTransport",
-            "AsyncHTTPClient", "Crypto", "GRDB", "X509",
+            "Crypto", "GRDB", "UnixSignals", "X509",
         ]),
 
         "aegis": shell.union(nio).union([

@@ -1,8 +1,8 @@
-package import AegisAPI
+import AegisAPI
 package import AegisCore
-package import AegisCrypto
+import AegisCrypto
 package import AegisIdentity
-package import AegisProtocol
+import AegisProtocol
 import AegisTelemetry
 
 /// Where a mesh comes to be: tokens are made, nodes join with them, the roster is frozen, the
@@ -103,7 +103,7 @@ package struct FoundingDesk: Sendable {
         do {
             let statement = try verifier.check(progress.payload, founding: founding)
             signer = try verifier.verifySignature(envelope, on: statement)
-        } catch let error as GenesisError {
+        } catch {
             throw Problem(.badProof, detail: "\(error)")
         }
         let founding = founding

@@ -8,27 +8,37 @@ package import AegisProtocol
 package struct RunRequestReader {
     private let faults = FaultList()
     private let participants: Int
+    private let faultTolerance: Int
 
-    /// `participants`: how many the mesh has, since no run can need more.
-    package init(participants: Int) { self.participants = participants }
+    /// Of the mesh's roster: no run can need more updates than n − f, or one fault would stop
+    /// every round (PROTOCOL.md §2.5).
+    package init(participants: Int, faultTolerance: Int) {
+        self.participants = participants
+        self.faultTolerance = faultTolerance
+    }
 
     package func read(_ body: JSONValue, run: RunID) throws(Problem) -> RunSpecification {
         var fields = FieldReader(body, faults: faults)
         let name = fields.text("name", Self.nameRule) {
             Names.isValid($0) && RunID(text: $0) == nil
         }
-        let model = fields.value("model", "softmax, {kind: mlp, hidden: [128]} or "
-            + "{kind: none, parameters: 1000000}").flatMap(self.model)
+        let model = fields.value(
+            "model",
+            "softmax, {kind: mlp, hidden: [128]} or "
+                + "{kind: none, parameters: 1000000}"
+        ).flatMap(self.model)
         let dataset = fields.text("dataset", Self.nameRule, where: Names.isValid)
         let rounds = fields.integer("rounds", in: 1...Limits.roundsMax)
         let trains = model.map(Self.trains) ?? true
         let training = training(&fields, trains: trains)
         let privacy = privacy(
-            &fields, trains: trains, steps: rounds.flatMap { rounds in
+            &fields, trains: trains,
+            steps: rounds.flatMap { rounds in
                 training.map { rounds * $0.localSteps }
             })
         let participantsMin = fields.integer(
-            "participants_min", in: 1...max(1, participants), default: max(1, participants / 2 + 1))
+            "participants_min", in: 1...max(1, participants - faultTolerance),
+            default: max(1, participants / 2 + 1 - (participants == 2 ? 1 : 0)))
         let aggregation = aggregation(&fields, participantsMin: participantsMin)
         let deadlines = deadlines(&fields)
         fields.finish()
@@ -159,7 +169,8 @@ package struct RunRequestReader {
         let hasNoise = fields.optional("noise_multiplier") != nil
         guard hasEpsilon != hasNoise else {
             fields.fault(
-                "epsilon", hasNoise
+                "epsilon",
+                hasNoise
                     ? "excludes noise_multiplier; give one of them"
                     : "is missing; give epsilon or noise_multiplier")
             return nil
@@ -208,7 +219,8 @@ package struct RunRequestReader {
         }
         if let participantsMin, participantsMin < aggregation.updatesMin {
             fields.fault(
-                "byzantine", "\(rule.rawValue) with \(byzantine) needs participants_min of at "
+                "byzantine",
+                "\(rule.rawValue) with \(byzantine) needs participants_min of at "
                     + "least \(aggregation.updatesMin), is \(participantsMin)")
         }
         return aggregation

@@ -1,5 +1,5 @@
-package import FoundationEssentials
-package import GRDB
+import FoundationEssentials
+import GRDB
 
 package enum AdminDatabaseError: Error, Hashable, Sendable {
     /// SQLite did not take `synchronous = FULL`: a used token could be unused after a power cut.
@@ -73,7 +73,9 @@ package struct AdminDatabase: Sendable {
     private static let runs = """
         CREATE TABLE run (
             id BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, specification BLOB NOT NULL,
-            request TEXT NOT NULL, submitted_at INTEGER NOT NULL, submitted_by TEXT NOT NULL
+            request BLOB NOT NULL, submitted_at INTEGER NOT NULL, submitted_by TEXT NOT NULL,
+            started_height INTEGER, rounds_committed INTEGER NOT NULL DEFAULT 0, model BLOB,
+            ended_height INTEGER, outcome TEXT, reason TEXT
         ) STRICT;
         CREATE TABLE command (
             sequence INTEGER PRIMARY KEY NOT NULL, run BLOB NOT NULL REFERENCES run(id),
@@ -81,16 +83,20 @@ package struct AdminDatabase: Sendable {
             committed_height INTEGER
         ) STRICT;
         CREATE TABLE commit_record (
+            height INTEGER PRIMARY KEY NOT NULL, digest BLOB NOT NULL, bytes BLOB NOT NULL,
+            run BLOB, round INTEGER, seen_from TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE fork (
             height INTEGER NOT NULL, digest BLOB NOT NULL, bytes BLOB NOT NULL,
             seen_from TEXT NOT NULL, PRIMARY KEY (height, digest)
         ) STRICT;
         CREATE TABLE committed_round (
-            run BLOB NOT NULL, round INTEGER NOT NULL, height INTEGER NOT NULL UNIQUE,
-            PRIMARY KEY (run, round)
+            run BLOB NOT NULL, round INTEGER NOT NULL, height INTEGER NOT NULL,
+            view INTEGER NOT NULL, coordinator BLOB NOT NULL, participants BLOB NOT NULL,
+            model BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (run, round)
         ) STRICT;
         CREATE TABLE measure (
-            run TEXT NOT NULL, round INTEGER NOT NULL, node TEXT NOT NULL,
-            height INTEGER NOT NULL, seconds REAL NOT NULL, loss REAL, accuracy REAL,
+            run BLOB NOT NULL, round INTEGER NOT NULL, node BLOB NOT NULL, seconds REAL NOT NULL, loss REAL, accuracy REAL,
             epsilon REAL, PRIMARY KEY (run, round, node)
         ) STRICT;
         """

@@ -1,5 +1,5 @@
 package import AegisCore
-package import AegisCrypto
+import AegisCrypto
 import FoundationEssentials
 import GRDB
 
