@@ -30,6 +30,8 @@ let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let unixSignals = Target.Dependency.product(
     name: "UnixSignals", package: "swift-service-lifecycle")
@@ -109,7 +111,8 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
                 "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
-                "AegisTelemetry", logging, serviceLifecycle, yams,
+                "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
+                unixSignals, yams,
             ],
             swiftSettings: strict),
         .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),

@@ -144,7 +144,9 @@ private final class RegistryBox: Sendable {
 
     func verdict(on peer: VerifiedPeer) -> PeerVerdict {
         registry.withLock { registry in
-            do { return .admitted(try registry.admit(peer)) } catch { return .refused(error) }
+            do throws(PeerRefusal) { return .admitted(try registry.admit(peer)) } catch {
+                return .refused(error)
+            }
         }
     }
 }

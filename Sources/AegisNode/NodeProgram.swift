@@ -4,11 +4,12 @@ import AegisIdentity
 import AegisProtocol
 import AegisStore
 import AegisTransport
-import Logging
+package import Logging
 import NIOCore
 import NIOPosix
-import ServiceLifecycle
+package import ServiceLifecycle
 import Synchronization
+import UnixSignals
 
 /// `aegis-node run`: one identity, from its directory, until it is told to stop.
 package struct NodeProgram: Sendable {

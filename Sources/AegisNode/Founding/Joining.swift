@@ -3,6 +3,7 @@ import AegisCrypto
 import AegisIdentity
 import AegisProtocol
 import AegisTransport
+import NIOCore
 import NIOPosix
 
 /// `aegis-node join`: makes an identity, proves to the admin that it has a token for this mesh and

@@ -12,7 +12,7 @@ struct Worker: Sendable {
         guard niceness > 0 else { return }
         pool.submit { _ in
             // On Linux a priority set for id 0 is the calling thread's.
-            setpriority(PRIO_PROCESS, 0, niceness)
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
         }
     }
 
