@@ -144,6 +144,10 @@ let package = Package(
         .testTarget(
             name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisLearningTests",
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
