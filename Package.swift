@@ -30,8 +30,6 @@ let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let unixSignals = Target.Dependency.product(
-    name: "UnixSignals", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let unixSignals = Target.Dependency.product(
     name: "UnixSignals", package: "swift-service-lifecycle")
@@ -166,6 +164,10 @@ let package = Package(
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", crypto, swiftASN1,
                 x509,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisLearningTests",
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
