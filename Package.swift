@@ -27,6 +27,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -97,8 +98,8 @@ let package = Package(
             name: "AegisTransport",
             dependencies: [
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
-                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioPosix,
-                nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
+                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+                nioTLS, serviceLifecycle,
             ],
             swiftSettings: strict),
         .target(name: "AegisTelemetry", dependencies: [logging], swiftSettings: strict),
@@ -144,6 +145,9 @@ let package = Package(
             path: "agents/aegis-admin", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(
+            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
