@@ -169,6 +169,9 @@ let package = Package(
             name: "AegisLearningTests",
             dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

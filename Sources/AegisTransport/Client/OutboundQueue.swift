@@ -11,8 +11,8 @@ package enum PeerReachability: Hashable, Sendable {
 }
 
 /// Statements on their way to one peer: in order, in batches, tried again with back-off while the
-/// peer is away. Bounded; what is superseded, then what is oldest, gives way. Losing one is allowed:
-/// the protocol repeats what matters.
+/// peer is away. Bounded; what is superseded, then what is oldest, gives way. Losing one is
+/// allowed: the protocol repeats what matters.
 package final class OutboundQueue: Sendable {
     package struct Limits: Hashable, Sendable {
         package var statementsMax: Int
