@@ -152,6 +152,7 @@ let package = Package(
         .testTarget(
             name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
             exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
             name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
         .testTarget(
             name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],
@@ -162,6 +163,23 @@ let package = Package(
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", crypto, swiftASN1,
                 x509,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisTelemetryTests", dependencies: ["AegisTelemetry", logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisReportTests", dependencies: ["AegisReport"], exclude: ["Golden"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisAdminTests",
+            dependencies: [
+                "AegisAPI", "AegisAdmin", "AegisCore", "AegisCrypto", "AegisIdentity",
+                "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry", "AegisTransport",
+                asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
