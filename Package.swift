@@ -172,6 +172,23 @@ let package = Package(
         .testTarget(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisTelemetryTests", dependencies: ["AegisTelemetry", logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisReportTests", dependencies: ["AegisReport"], exclude: ["Golden"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisAdminTests",
+            dependencies: [
+                "AegisAPI", "AegisAdmin", "AegisCore", "AegisCrypto", "AegisIdentity",
+                "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry", "AegisTransport",
+                asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

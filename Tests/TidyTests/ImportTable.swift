@@ -64,7 +64,9 @@ enum ImportTable {
     ]
 
     /// What a test target needs beyond its module's own imports.
-    static let testExtras: [String: Set<String>] = [:]
+    static let testExtras: [String: Set<String>] = [
+        "AegisAdminTests": ["AsyncHTTPClient"]
+    ]
 
     /// What files of `target` may import, or nil where the table doesn't know it.
     static func allowed(in target: String) -> Set<String>? {

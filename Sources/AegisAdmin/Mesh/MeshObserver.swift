@@ -53,11 +53,12 @@ package actor MeshObserver {
     package func chain() -> Chain? { observed }
     package func meshRules() -> MeshRules? { rules }
 
-    /// Looks once a second until cancelled.
+    /// Looks once a second until cancelled, more often while somebody may be watching a run.
     package func run() async throws {
         while !Task.isCancelled {
             try await look()
-            do { try await ContinuousClock().sleep(for: .seconds(1)) } catch { return }
+            let pause: Duration = observed?.state.active == nil ? .seconds(1) : .milliseconds(300)
+            do { try await ContinuousClock().sleep(for: pause) } catch { return }
         }
     }
 

@@ -38,7 +38,7 @@ package struct RunRequestReader {
             })
         let participantsMin = fields.integer(
             "participants_min", in: 1...max(1, participants - faultTolerance),
-            default: max(1, participants / 2 + 1 - (participants == 2 ? 1 : 0)))
+            default: participants / 2 + 1)
         let aggregation = aggregation(&fields, participantsMin: participantsMin)
         let deadlines = deadlines(&fields)
         fields.finish()

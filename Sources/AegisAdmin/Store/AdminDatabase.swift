@@ -96,8 +96,9 @@ package struct AdminDatabase: Sendable {
             model BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (run, round)
         ) STRICT;
         CREATE TABLE measure (
-            run BLOB NOT NULL, round INTEGER NOT NULL, node BLOB NOT NULL, seconds REAL NOT NULL, loss REAL, accuracy REAL,
-            epsilon REAL, PRIMARY KEY (run, round, node)
+            run BLOB NOT NULL, round INTEGER NOT NULL, node BLOB NOT NULL,
+            seconds REAL NOT NULL, loss REAL, accuracy REAL, epsilon REAL,
+            PRIMARY KEY (run, round, node)
         ) STRICT;
         """
 
