@@ -148,6 +148,13 @@ let package = Package(
         .testTarget(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisTransportTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+                "AegisTransport", crypto, logging, nioCore, nioPosix, swiftASN1, x509,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
