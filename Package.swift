@@ -189,6 +189,13 @@ let package = Package(
         .testTarget(
             name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisTransportTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+                "AegisTransport", crypto, logging, nioCore, nioPosix, swiftASN1, x509,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

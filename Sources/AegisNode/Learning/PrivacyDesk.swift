@@ -7,7 +7,7 @@ import AegisStore
 
 /// The privacy ledgers of this node's data sets, each line on the disk before it counts. Used by
 /// one training at a time.
-final class PrivacyDesk {
+struct PrivacyDesk: Sendable {
     private let database: NodeDatabase
     private let declarations: [DatasetDeclaration]
     private var ledgers: [String: PrivacyLedger] = [:]
@@ -15,12 +15,14 @@ final class PrivacyDesk {
     init(database: NodeDatabase, declarations: [DatasetDeclaration]) throws {
         self.database = database
         self.declarations = declarations
-        for declaration in declarations { ledgers[declaration.name] = try open(declaration) }
+        for declaration in declarations { ledgers[declaration.name] = try Self.open(declaration, in: database) }
     }
 
     /// Replays what is on the disk; the owner's budget as `node.yaml` has it now is written down
     /// where it changed.
-    private func open(_ declaration: DatasetDeclaration) throws -> PrivacyLedger {
+    private static func open(
+        _ declaration: DatasetDeclaration, in database: NodeDatabase
+    ) throws -> PrivacyLedger {
         guard
             let budget = PrivacyBudget(
                 epsilon: declaration.budget.epsilon, delta: declaration.budget.delta)
@@ -70,7 +72,7 @@ final class PrivacyDesk {
     }
 
     /// Charges before the data is touched; on the disk when this returns.
-    func reserve(
+    mutating func reserve(
         _ key: ReleaseKey, of dataset: String, for event: MechanismEvent
     ) throws -> Reservation {
         var ledger = try ledger(of: dataset)
@@ -83,7 +85,7 @@ final class PrivacyDesk {
     }
 
     /// Records which update the reservation paid for; the position of that line in the ledger.
-    func commit(
+    mutating func commit(
         _ reservation: consuming Reservation, used: MechanismEvent, update: Digest,
         of dataset: String
     ) throws -> UInt64 {

@@ -14,7 +14,7 @@ final class TrainingDesk: Sendable {
     private static let updateValidityMilliseconds: UInt64 = 7 * 86_400_000
 
     private struct State {
-        let privacy: PrivacyDesk
+        var privacy: PrivacyDesk
         var records: [String: Records] = [:]
     }
 
