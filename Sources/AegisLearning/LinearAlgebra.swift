@@ -2,13 +2,25 @@ import CBLAS
 
 /// The few BLAS calls the kernels need, row-major, on one thread: a node's concurrency is its own
 /// tasks, and BLAS threads inside them would fight over the cores.
-enum LinearAlgebra {
+package enum LinearAlgebra {
     typealias Matrix = UnsafeMutablePointer<Float>
     typealias Input = UnsafePointer<Float>
 
-    /// Runs once, at the first use.
-    private static let oneThread: Void = openblas_set_num_threads(1)
-    static func prepare() { _ = oneThread }
+    private static let prepared: Void = {
+        aegis_openblas_choose_kernels()
+        openblas_set_num_threads(1)
+    }()
+
+    /// Happens once, at the first use at the latest. A program calls it at its start, before it
+    /// has threads: choosing kernels touches the environment.
+    package static func prepare() { _ = prepared }
+
+    /// The kernels in use, for a log line: "SkylakeX", "Haswell", "Zen" …
+    package static var kernels: String {
+        prepare()
+        guard let name = openblas_get_corename() else { return "unknown" }
+        return String(cString: name)
+    }
 
     /// result (m × n) = left (m × k) · right (n × k)ᵀ
     static func multiplyTransposed(

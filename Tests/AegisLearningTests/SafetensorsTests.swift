@@ -152,7 +152,8 @@ struct SafetensorsTests {
         for name, tensor in header.items():
             assert tensor['dtype'] == 'F32'
             start, end = tensor['data_offsets']
-            print(name, tensor['shape'], struct.unpack('<%df' % ((end - start) // 4), body[start:end]))
+            values = struct.unpack('<%df' % ((end - start) // 4), body[start:end])
+            print(name, tensor['shape'], values)
         """
 
     private static let hasPython = FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")
