@@ -109,7 +109,8 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
                 "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
-                "AegisTelemetry", logging, serviceLifecycle, yams,
+                "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
+                unixSignals, yams,
             ],
             swiftSettings: strict),
         .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),
@@ -165,6 +166,13 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "AegisLearningTests",
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            swiftSettings: strict),
+        .testTarget(
             name: "AegisTelemetryTests", dependencies: ["AegisTelemetry", logging],
             swiftSettings: strict),
         .testTarget(
@@ -180,6 +188,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisTransportTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+                "AegisTransport", crypto, logging, nioCore, nioPosix, swiftASN1, x509,
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -40,8 +40,9 @@ show_logs() {
     local names=("$@") name
     [ $# -gt 0 ] || names=("${!process_ids[@]}")
     for name in "${names[@]}"; do
+        [ -s "$mesh_dir/logs/$name.log" ] || continue
         printf -- '--- end of %s\n' "$mesh_dir/logs/$name.log" >&2
-        tail -n 15 "$mesh_dir/logs/$name.log" >&2 || true
+        tail -n 15 "$mesh_dir/logs/$name.log" >&2
     done
 }
 
@@ -107,13 +108,13 @@ stop_processes() {
     trap 'exit 129' HUP
 }
 
-# wait_until SECONDS WHAT COMMAND…: until the command succeeds; every started process must live.
+# wait_until SECONDS WHAT COMMAND…: until the command succeeds; admin and nodes must live on.
 wait_until() {
     local deadline=$((SECONDS + $1)) what=$2 name
     shift 2
     until "$@" >/dev/null 2>&1; do
         for name in "${!process_ids[@]}"; do
-            is_running "$name" || {
+            [ "$name" = watch ] || is_running "$name" || {
                 show_logs "$name"
                 fail "$name ended while waiting for: $what"
             }
@@ -222,6 +223,21 @@ mesh_found() {
         fail "the mesh could not be founded"
     fi
     wait_until 60 "every node to be idle" all_idle
+}
+
+# start_watch RUN…: `aegis run watch` in the background with this script's output, so that a signal
+# to the script is never kept waiting for it.
+start_watch() {
+    "$programs/aegis" run watch "$@" &
+    process_ids[watch]=$!
+}
+
+# Its exit status.
+wait_for_watch() {
+    local status=0
+    wait "${process_ids[watch]}" || status=$?
+    unset 'process_ids[watch]'
+    return $status
 }
 
 # The most memory a running node has had, in MiB.

@@ -16,6 +16,8 @@ package enum NodeError: Error, Sendable {
     /// What the admin answered: its problem's type and words.
     case joinRefused(code: String, detail: String)
     case adminUnreachable(String, reason: String)
+    /// What listens there is not of the mesh that the token or the earlier join names.
+    case adminNotAuthentic(String, PeerCertificateError)
     /// The genesis that was closed does not have this node as it joined.
     case leftOutOfGenesis
     case genesisRefused(GenesisError)
@@ -68,6 +70,11 @@ package struct FailureReport: Sendable {
             (
                 "no answer from the admin at \(address): \(reason)",
                 "check --admin (its mesh listener, not its API) and that aegis-admin runs"
+            )
+        case .adminNotAuthentic(let address, let reason):
+            (
+                "what listens at \(address) is not this mesh's admin: \(reason)",
+                "the token is of another mesh, or --admin is wrong"
             )
         case .leftOutOfGenesis:
             (

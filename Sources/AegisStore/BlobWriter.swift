@@ -117,14 +117,19 @@ package struct BlobWriter: ~Copyable, Sendable {
     private static func rehash(
         _ file: borrowing OpenFile, byteCountMax: UInt64, into hash: inout SHA256
     ) throws(FileError) -> UInt64 {
-        if try file.byteCount > byteCountMax { try file.truncate(to: 0) }
-        let chunkBytes = 1 << 18
+        var size = try file.byteCount
+        if size > byteCountMax {
+            try file.truncate(to: 0)
+            size = 0
+        }
         var byteCount: UInt64 = 0
-        while true {
-            let chunk = try file.read(at: byteCount, count: chunkBytes)
+        while byteCount < size {
+            let chunk = try file.read(
+                at: byteCount, count: Int(min(size - byteCount, UInt64(1 << 18))))
+            if chunk.isEmpty { break }
             hash.update(data: chunk)
             byteCount += UInt64(chunk.count)
-            if chunk.count < chunkBytes { return byteCount }
         }
+        return byteCount
     }
 }

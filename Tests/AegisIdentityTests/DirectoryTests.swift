@@ -76,6 +76,18 @@ struct IdentityDirectoryTests {
         }
     }
 
+    @Test("what a killed creation left is gone after the next one")
+    func leftovers() throws {
+        let partial = folder.path + "/.node.partial-0badc0de"
+        try FileManager.default.createDirectory(
+            atPath: partial + "/ca", withIntermediateDirectories: true)
+        _ = try folder.write(".node.partial-0badc0de/identity.key", [1])
+        _ = try folder.write(".node.partial-0badc0de/ca/ca.pem", [1])
+        _ = try folder.write(".node2.partial-1", [1])
+        _ = try create()
+        #expect(try left().sorted() == [".node2.partial-1", "node"])
+    }
+
     @Test("a folder or key that others can read is refused, and the error says which")
     func modes() throws {
         let directory = try create()

@@ -99,7 +99,7 @@ struct TLSBindingTests {
             tlsKey: AegisCrypto.SHA256.digest(of: Array(key.publicKey.derRepresentation)),
             sequence: 1, notBefore: now, notAfter: now + 1_000)
         let envelope = EnvelopeSigner(thief).sign(.tlsBinding, binding.payload)
-        let leaf = try Leaf(key: key, envelope: envelope.bytes, node: victim, mesh: mesh.mesh)
+        let leaf = Leaf(key: key, envelope: envelope.bytes, node: victim, mesh: mesh.mesh)
         #expect(
             throws: PeerCertificateError.anotherIdentity(
                 named: victim.text, bound: thief.publicKey)

@@ -34,15 +34,14 @@ enum ImportTable {
             "AsyncHTTPClient", "Crypto", "X509",
         ]),
         "AegisTelemetry": shell.union(["Logging"]),
-        "AegisAPI": ["Foundation", "FoundationEssentials"],
-        "AegisReport": shell.union(["AegisCore"]),
         "AegisAPI": shell,
+        "AegisReport": shell.union(["AegisCore"]),
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
-            "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisLearning",
-            "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry", "AegisTransport",
-            "Logging", "ServiceLifecycle", "Yams",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
+            "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry",
+            "AegisTransport", "Logging", "ServiceLifecycle", "Yams",
         ]),
         "AegisAdmin": shell.union(nio).union(server).union([
             "AegisAPI", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy",
@@ -77,6 +76,24 @@ enum ImportTable {
         return shell.union(["Testing", tested])
             .union(modules[tested] ?? [])
             .union(testExtras[target] ?? [])
+    }
+}
+
+extension ImportTable {
+    /// The project's own modules that each target of a manifest depends on: the quoted names in
+    /// `dependencies: […]` after the target's `name: "…"`.
+    static func declared(in manifest: String) -> [String: Set<String>] {
+        var targets: [String: Set<String>] = [:]
+        for target in manifest.split(separator: "arget(").dropFirst() {
+            let quoted = target.split(separator: "\"", omittingEmptySubsequences: false)
+            guard quoted.count > 1 else { continue }
+            let list = target.split(separator: "dependencies: [", maxSplits: 1).dropFirst().first
+            let names = (list?.prefix { $0 != "]" } ?? "")
+                .split(separator: "\"", omittingEmptySubsequences: false)
+            targets[String(quoted[1])] = Set(
+                names.enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) })
+        }
+        return targets
     }
 }
 

@@ -100,17 +100,24 @@ enum Disk {
 
     /// Best effort, for what was never moved to its place.
     static func removeTree(_ path: String) {
-        if let directory = opendir(path) {
-            while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: &entry.pointee.d_name) { name in
-                    String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                guard name != ".", name != ".." else { continue }
-                if unlink("\(path)/\(name)") != 0 { removeTree("\(path)/\(name)") }
-            }
-            closedir(directory)
+        for name in names(in: path) where unlink("\(path)/\(name)") != 0 {
+            removeTree("\(path)/\(name)")
         }
         rmdir(path)
+    }
+
+    /// None where there is no such directory.
+    static func names(in path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { name in
+                String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
     }
 
     static func parent(of path: String) -> String {

@@ -36,7 +36,8 @@ package struct IdentityDirectory: Hashable, Sendable {
     package static let joinRecordName = "join.cbor"
 
     /// Writes everything beside `path`, to the disk, and then moves it there. An empty directory
-    /// at `path` is replaced. After a throw nothing of it is left.
+    /// at `path` is replaced. After a throw nothing of it is left; what a kill leaves, the next
+    /// creation at the same path removes.
     package static func create(
         at path: String, key: IdentityKey, passphrase: [UInt8]?, files: [DirectoryFile]
     ) throws(IdentityDirectoryError) -> IdentityDirectory {
@@ -48,8 +49,12 @@ package struct IdentityDirectory: Hashable, Sendable {
             }
         } catch { throw .key(error) }
         let parent = Disk.parent(of: path)
-        let partial =
-            "\(parent)/.\(Disk.name(of: path)).partial-\(Hexadecimal.encode(randomBytes(6)))"
+        let partialPrefix = ".\(Disk.name(of: path)).partial-"
+        // What a creation that was killed has left: a key that nobody knows of.
+        for name in Disk.names(in: parent) where name.hasPrefix(partialPrefix) {
+            Disk.removeTree("\(parent)/\(name)")
+        }
+        let partial = "\(parent)/\(partialPrefix)\(Hexadecimal.encode(randomBytes(6)))"
         try Disk.makeDirectory(partial)
         do {
             try Disk.create("\(partial)/\(keyName)", keyFile)

@@ -8,6 +8,11 @@ import Synchronization
 package struct MeshReply: Hashable, Sendable {
     package let status: Int
     package let body: [UInt8]
+
+    package init(status: Int, body: [UInt8]) {
+        self.status = status
+        self.body = body
+    }
 }
 
 /// Calls to peers by node id, each over TLS that only this very node can answer.

@@ -153,10 +153,11 @@ extension Participant {
             // Of this view or of an earlier one, which is then ignored.
             try? receivedProposal(placed, from: configuration.node)
         }
-        for envelope in [own.ownVote1, own.ownVote2, own.ownTimeout].compactMap(\.self) {
+        for envelope in [own.ownVote1, own.ownVote2, own.ownTimeout].compactMap(\.self)
+        where own.height == agreement.height {
             countAgain(envelope)
         }
-        if let round {
+        if let round, own.height == agreement.height {
             self.round?.startedAt = now
             startDeadlines(round.specification)
             if round.training == .deferred {
@@ -169,13 +170,15 @@ extension Participant {
         retransmit()
     }
 
+    /// What this node said counts as before the crash, and may complete a quorum.
     private mutating func countAgain(_ envelope: SignedEnvelope) {
+        let me = configuration.node
         if let vote = try? opener.open(envelope, as: Vote1.self) {
-            _ = agreement.votes1.insert(vote)
+            receivedVote1(vote, from: me)
         } else if let vote = try? opener.open(envelope, as: Vote2.self) {
-            _ = agreement.votes2.insert(vote)
+            receivedVote2(vote, from: me)
         } else if let timeout = try? opener.open(envelope, as: Timeout.self) {
-            _ = agreement.timeouts.insert(timeout)
+            try? receivedTimeout(timeout, from: me)
         }
     }
 }

@@ -40,3 +40,14 @@ extension Participant {
             .map { rules.roster.entries[$0].node }
     }
 }
+
+extension Participant {
+    package var bindings: ParticipantBindings {
+        ParticipantBindings(
+            height: agreement.height, view: Int64(agreement.view),
+            timeoutView: agreement.timeoutView,
+            vote1View: agreement.vote1.map { Int64($0.view) } ?? -1,
+            vote2View: agreement.vote2View,
+            highestView: agreement.highest.map { Int64($0.view) } ?? -1)
+    }
+}

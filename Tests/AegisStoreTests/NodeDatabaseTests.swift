@@ -1,0 +1,127 @@
+import AegisCore
+import AegisStore
+import Glibc
+import Testing
+
+@Suite("The node's database")
+struct NodeDatabaseTests {
+    private let directory: TemporaryDirectory
+    private let path: String
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        path = directory.file("node.sqlite")
+    }
+
+    @Test("commits are kept by height; another one at the same height is refused")
+    func commits() throws {
+        let database = try NodeDatabase(path: path)
+        #expect(try database.tip() == nil)
+        for height in UInt8(1)...5 {
+            try database.insertCommit(
+                [height, 0], digest: digest(height), at: UInt64(height))
+        }
+        try database.insertCommit([3, 0], digest: digest(3), at: 3)
+        #expect(throws: NodeDatabaseError.conflictingCommit(height: 3)) {
+            try database.insertCommit([3, 1], digest: digest(9), at: 3)
+        }
+        let again = try NodeDatabase(path: path)
+        #expect(try again.tip()?.height == 5)
+        #expect(try again.tip()?.digest == digest(5))
+        #expect(try again.commit(at: 2) == [2, 0])
+        #expect(try again.commit(at: 6) == nil)
+        #expect(try again.commits(from: 2, count: 2) == [[2, 0], [3, 0]])
+        #expect(try again.commits(from: 2, count: 9, bytesMax: 5) == [[2, 0], [3, 0]])
+        #expect(try again.commits(from: 2, count: 9, bytesMax: 1) == [[2, 0]])
+        #expect(try again.commits(from: .max, count: 9) == [])
+    }
+
+    @Test("a ledger only grows, one number after the other")
+    func ledger() throws {
+        let database = try NodeDatabase(path: path)
+        try database.appendLedgerEntry([1], sequence: 0, dataset: "a")
+        try database.appendLedgerEntry([2], sequence: 1, dataset: "a")
+        try database.appendLedgerEntry([3], sequence: 0, dataset: "b")
+        for wrong in [UInt64(0), 1, 3, .max] {
+            #expect(throws: NodeDatabaseError.outOfSequence(dataset: "a", expected: 2)) {
+                try database.appendLedgerEntry([9], sequence: wrong, dataset: "a")
+            }
+        }
+        #expect(try NodeDatabase(path: path).ledger(of: "a") == [[1], [2]])
+        #expect(try database.ledgers() == ["a", "b"])
+    }
+
+    @Test("not even SQL from outside changes or removes a ledger entry")
+    func ledgerTriggers() throws {
+        let database = try NodeDatabase(path: path)
+        try database.appendLedgerEntry([1], sequence: 0, dataset: "a")
+        for statement in [
+            "DELETE FROM ledger", "UPDATE ledger SET entry = x'00'",
+            "UPDATE ledger SET dataset = 'b'",
+        ] {
+            #expect(
+                try Shell.run("/usr/bin/env", "python3", "-c", Self.script, path, statement) == 7)
+        }
+        #expect(try database.ledger(of: "a") == [[1]])
+    }
+
+    private static let script = """
+        import sqlite3, sys
+        c = sqlite3.connect(sys.argv[1])
+        try:
+            c.execute(sys.argv[2]); c.commit()
+        except sqlite3.IntegrityError as e:
+            sys.exit(7 if 'append-only' in str(e) else 8)
+        """
+
+    @Test("metrics are replaced, values set and removed")
+    func rest() throws {
+        let database = try NodeDatabase(path: path)
+        try database.setMetrics([1], run: [7], round: 2)
+        try database.setMetrics([2], run: [7], round: 1)
+        try database.setMetrics([3], run: [7], round: 2)
+        try database.setMetrics([4], run: [8], round: 1)
+        let metrics = try database.metrics(run: [7])
+        #expect(metrics.map(\.round) == [1, 2] && metrics.map(\.metrics) == [[2], [3]])
+        try database.setValue([1], forKey: "k")
+        try database.setValue([2], forKey: "k")
+        #expect(try NodeDatabase(path: path).value(forKey: "k") == [2])
+        try database.setValue(nil, forKey: "k")
+        #expect(try database.value(forKey: "k") == nil)
+    }
+
+    @Test("a file that isn't a database is a typed error")
+    func notADatabase() throws {
+        try Files.write(Array(repeating: 65, count: 5_000), to: path)
+        #expect(throws: NodeDatabaseError.self) { try NodeDatabase(path: path) }
+    }
+
+    @Test("a directory has one owner, whose process the error names")
+    func processLock() throws {
+        do {
+            let lock = try ProcessLock(directory: directory.file("home"))
+            #expect(
+                throws: ProcessLockError.held(directory: directory.file("home"), by: getpid())
+            ) {
+                _ = try ProcessLock(directory: directory.file("home"))
+            }
+            _ = consume lock
+        }
+        _ = try ProcessLock(directory: directory.file("home"))
+    }
+}
+
+enum Shell {
+    /// The exit status of a program.
+    static func run(_ arguments: String...) throws -> Int32 {
+        var pid = pid_t()
+        var pointers = arguments.map { strdup($0) }
+        pointers.append(nil)
+        defer { for pointer in pointers { free(pointer) } }
+        let code = posix_spawn(&pid, arguments[0], nil, nil, pointers, environ)
+        guard code == 0 else { throw SystemError(errno: code) }
+        var status: Int32 = 0
+        guard waitpid(pid, &status, 0) == pid else { throw SystemError(errno: errno) }
+        return (status >> 8) & 0xff
+    }
+}
