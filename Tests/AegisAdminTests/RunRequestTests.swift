@@ -3,10 +3,7 @@ import AegisAdmin
 import AegisCore
 import AegisPrivacy
 import AegisProtocol
-<<<<<<< HEAD
 import Foundation
-=======
->>>>>>> main
 import Testing
 
 @Suite("Run requests") struct RunRequestTests {
@@ -131,12 +128,8 @@ import Testing
         #expect(try faults(Self.demo.replacing(old, with: new))[field] != nil)
     }
 
-<<<<<<< HEAD
     @Test(
         "anything but an object is a fault, not a crash", arguments: ["[]", "3", "null", "\"x\""])
-=======
-    @Test("anything but an object is a fault, not a crash", arguments: ["[]", "3", "null", "\"x\""])
->>>>>>> main
     func notAnObject(json: String) throws {
         #expect(try faults(json)["body"]?.hasPrefix("must be an object") == true)
     }
