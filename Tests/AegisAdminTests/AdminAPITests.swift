@@ -5,6 +5,7 @@ import AegisIdentity
 import AegisTelemetry
 import Foundation
 import NIOHTTP1
+import NIOSSL
 import Testing
 
 @Suite("The admin API over real TLS", .timeLimit(.minutes(1))) struct AdminAPITests {
@@ -53,7 +54,9 @@ import Testing
             let folder = admin.credentials
             let trusted = ["--cacert", folder + "/ca.pem"]
             let good = try await Self.curl(
-                trusted + ["--cert", folder + "/admin.pem", "--key", folder + "/admin-key.pem", url]
+                trusted + [
+                    "--cert", folder + "/admin.pem", "--key", folder + "/admin-key.pem", url,
+                ]
             )
             #expect(good.status == 0)
             #expect(good.output.contains("\"name\":\"hospitals\""))

@@ -3,6 +3,7 @@ import AegisAdmin
 import AegisCore
 import AegisPrivacy
 import AegisProtocol
+import Foundation
 import Testing
 
 @Suite("Run requests") struct RunRequestTests {
@@ -127,7 +128,8 @@ import Testing
         #expect(try faults(Self.demo.replacing(old, with: new))[field] != nil)
     }
 
-    @Test("anything but an object is a fault, not a crash", arguments: ["[]", "3", "null", "\"x\""])
+    @Test(
+        "anything but an object is a fault, not a crash", arguments: ["[]", "3", "null", "\"x\""])
     func notAnObject(json: String) throws {
         #expect(try faults(json)["body"]?.hasPrefix("must be an object") == true)
     }

@@ -1,5 +1,7 @@
 import AegisAdmin
+import AegisCrypto
 import AegisIdentity
+import AegisProtocol
 import FoundationEssentials
 import Testing
 
