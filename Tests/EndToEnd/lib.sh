@@ -55,6 +55,7 @@ equal() {
     # shellcheck disable=SC2053
     [[ $1 == $2 ]] || no "${3:-value}: '$1', expected '$2'"
 }
+at_most() { [ "$1" -le "$2" ] || no "${3:-value}: $1, expected at most $2"; }
 at_least() { [ "$1" -ge "$2" ] || no "${3:-value}: $1, expected at least $2"; }
 contains() { grep -qiE -- "$2" "$1" || no "$(cat "$1")"$'\n'"--- does not match: $2"; }
 
@@ -125,6 +126,8 @@ height_of() {
 
 top_height() { aegis node list --output json | jq '[.items[].status.height // 0] | max'; }
 
+higher_than() { [ "$(top_height)" -gt "$1" ]; }
+
 at_one_height() {
     aegis node list --output json | jq -e --argjson n "${#mesh_names[@]}" '
         [.items[] | select(.reachable and .status.state == "idle") | .status.height]
@@ -147,6 +150,16 @@ stop_process() {
 stop_all_nodes() {
     local name
     for name in "${mesh_names[@]}"; do stop_process "$name" || true; done
+}
+
+# eventually SECONDS COMMAND…: it succeeds before that.
+eventually() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >"$work/$part/eventually.txt" 2>&1; do
+        [ $SECONDS -lt $deadline ] || no "not within the time: $*"$'\n'"$(<"$work/$part/eventually.txt")"
+        sleep 0.2
+    done
 }
 
 sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
