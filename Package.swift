@@ -27,11 +27,12 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
-let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let unixSignals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -98,8 +99,8 @@ let package = Package(
             name: "AegisTransport",
             dependencies: [
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
-                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
-                nioTLS, serviceLifecycle,
+                asyncHTTPClient, hummingbirdCore, logging, nioCore, nioPosix,
+                nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
             ],
             swiftSettings: strict),
         .target(name: "AegisTelemetry", dependencies: [logging], swiftSettings: strict),
@@ -107,8 +108,9 @@ let package = Package(
             name: "AegisNode",
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
-                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
-                "AegisTelemetry", logging, serviceLifecycle, yams,
+                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore",
+                "AegisTransport", "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
+                unixSignals, yams,
             ],
             swiftSettings: strict),
         .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),
@@ -118,8 +120,8 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
                 "AegisIdentity", "AegisStore", "AegisTransport", "AegisTelemetry", "AegisReport",
-                asyncHTTPClient, hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL,
-                serviceLifecycle, x509, crypto, grdb,
+                hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL, serviceLifecycle,
+                unixSignals, x509, crypto, grdb,
             ],
             swiftSettings: strict),
         .target(
@@ -137,7 +139,7 @@ let package = Package(
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
             name: "aegis-node",
-            dependencies: ["AegisNode", "AegisTelemetry", argumentParser, logging],
+            dependencies: ["AegisAPI", "AegisNode", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-node", swiftSettings: strict),
         .executableTarget(
             name: "aegis-admin",
@@ -146,7 +148,46 @@ let package = Package(
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(
+            name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisAggregationTests", dependencies: ["AegisCore", "AegisAggregation"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisCoreTests", dependencies: ["AegisCore"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisCryptoTests", dependencies: ["AegisCore", "AegisCrypto"],
+            exclude: ["cose_interop.py"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisIdentityTests",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", crypto, swiftASN1,
+                x509,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisLearningTests",
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            swiftSettings: strict),
+        .testTarget(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisTelemetryTests", dependencies: ["AegisTelemetry", logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisReportTests", dependencies: ["AegisReport"], exclude: ["Golden"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisAdminTests",
+            dependencies: [
+                "AegisAPI", "AegisAdmin", "AegisCore", "AegisCrypto", "AegisIdentity",
+                "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry", "AegisTransport",
+                asyncHTTPClient, crypto, grdb, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",

@@ -107,59 +107,6 @@ package struct ParticipantView: Codable, Sendable, Equatable {
     }
 }
 
-/// What a node answers at `/mesh/v1/status`.
-package struct NodeStatus: Codable, Sendable, Equatable {
-    package struct Run: Codable, Sendable, Equatable {
-        package var id: String
-        package var name: String
-        package var round: Int
-        package var rounds: Int
-        package var phase: String
-        package var progress: Double?
-        package var coordinator: String?
-        package var waitingFor: [String]?
-    }
-
-    package struct Privacy: Codable, Sendable, Equatable {
-        package var dataset: String
-        package var epsilon: Double
-        package var delta: Double
-        package var budgetEpsilon: Double?
-    }
-
-    package struct Refusal: Codable, Sendable, Equatable {
-        package var peer: String
-        package var reason: String
-        package var count: Int
-    }
-
-    package struct Round: Codable, Sendable, Equatable {
-        package var run: String
-        package var round: Int
-        package var height: UInt64
-        package var view: Int
-        package var coordinator: String
-        package var participants: [String]
-        package var seconds: Double
-        package var loss: Double?
-        package var accuracy: Double?
-        package var epsilon: Double?
-        package var model: String?
-    }
-
-    package var node: String
-    package var name: String
-    package var version: String
-    package var state: String
-    package var height: UInt64
-    package var view: Int
-    package var peakRssMb: Double?
-    package var run: Run?
-    package var privacy: [Privacy]?
-    package var refusals: [Refusal]?
-    package var rounds: [Round]?
-}
-
 package struct HealthView: Codable, Sendable, Equatable {
     package var status: String
 

@@ -22,6 +22,14 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         self.faults = faults
     }
 
+    /// Of a type that is not in `Kind`: what a join can fail with is listed with the handshake.
+    package init(type: String, title: String, status: Int, detail: String?) {
+        self.type = type
+        self.title = title
+        self.status = status
+        self.detail = detail
+    }
+
     private enum CodingKeys: String, CodingKey {
         case type, title, status, detail, hint, faults
         case requestID = "requestId"
@@ -43,10 +51,6 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         case runEnded = "run-ended"
         case runActive = "run-active"
         case notReady = "not-ready"
-        case tokenUnknown = "token-unknown"
-        case tokenUsed = "token-used"
-        case tokenExpired = "token-expired"
-        case otherMesh = "other-mesh"
         case badProof = "bad-proof"
         case internalError = "internal-error"
 
@@ -68,10 +72,6 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .runEnded: "the run has ended"
             case .runActive: "another run is active"
             case .notReady: "it is not there yet"
-            case .tokenUnknown: "this token was not issued here"
-            case .tokenUsed: "this token has been used"
-            case .tokenExpired: "this token has expired"
-            case .otherMesh: "this is for another mesh"
             case .badProof: "the proof doesn't hold"
             case .internalError: "something broke here"
             }
@@ -83,13 +83,12 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .malformed: 400
             case .tooLarge: 413
             case .unauthenticated: 401
-            case .forbidden, .tokenUnknown, .otherMesh, .badProof: 403
+            case .forbidden, .badProof: 403
             case .notFound: 404
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
-                .notReady, .tokenUsed:
+                .notReady:
                 409
-            case .tokenExpired: 410
             case .internalError: 500
             }
         }

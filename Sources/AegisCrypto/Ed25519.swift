@@ -20,11 +20,11 @@ package enum Ed25519 {
     }
 
     /// y < p. With the sign bit off, since it isn't part of y.
-    static func isCanonical(_ point: [UInt8]) -> Bool {
+    package static func isCanonical(_ point: [UInt8]) -> Bool {
         isBelow(withoutSign(point[...])[...], fieldPrime)
     }
 
-    static func hasSmallOrder(_ point: ArraySlice<UInt8>) -> Bool {
+    package static func hasSmallOrder(_ point: ArraySlice<UInt8>) -> Bool {
         smallOrder.contains(withoutSign(point))
     }
 

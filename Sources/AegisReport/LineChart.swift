@@ -43,7 +43,7 @@ package struct LineChart: Sendable {
         let points = series.flatMap(\.points)
         let xAxis = Axis(values: points.map(\.x), ticksMax: 10, wholeNumbers: true)
         let yAxis = Axis(values: points.map(\.y), ticksMax: 6, wholeNumbers: false)
-        let frame = Frame(xAxis: xAxis, yAxis: yAxis)
+        let frame = Frame(right: series.count > 1 ? 620 : 776, xAxis: xAxis, yAxis: yAxis)
         return header + grid(frame) + lines(frame) + legend(frame) + "</svg>\n"
     }
 
@@ -80,7 +80,7 @@ package struct LineChart: Sendable {
         for tick in frame.yAxis.ticks {
             let y = Frame.coordinate(frame.y(tick))
             text += """
-                <path class="grid" d="M\(Frame.left) \(y)H\(Frame.right)"/>
+                <path class="grid" d="M\(Frame.left) \(y)H\(frame.right)"/>
                 <text class="quiet" x="\(Frame.left - 8)" y="\(y)" dy="4" \
                 text-anchor="end">\(frame.yAxis.label(tick))</text>
 
@@ -97,8 +97,8 @@ package struct LineChart: Sendable {
         }
         let middle = (Frame.top + Frame.bottom) / 2
         return text + """
-            <path class="axis" d="M\(Frame.left) \(bottom)H\(Frame.right)"/>
-            <text class="ink" x="\((Frame.left + Frame.right) / 2)" y="\(Frame.bottom + 42)" \
+            <path class="axis" d="M\(Frame.left) \(bottom)H\(frame.right)"/>
+            <text class="ink" x="\((Frame.left + frame.right) / 2)" y="\(Frame.bottom + 42)" \
             text-anchor="middle">\(Self.escape(xLabel))</text>
             <text class="ink" transform="translate(20 \(middle)) rotate(-90)" \
             text-anchor="middle">\(Self.escape(yLabel))</text>
@@ -132,8 +132,8 @@ package struct LineChart: Sendable {
             let y = Frame.top + 8 + index * 20
             text += """
                 <path class="s\(index % Self.stylesCount) line" \
-                d="M\(Frame.right + 16) \(y)h20"/>
-                <text class="ink" x="\(Frame.right + 42)" y="\(y)" \
+                d="M\(frame.right + 16) \(y)h20"/>
+                <text class="ink" x="\(frame.right + 42)" y="\(y)" \
                 dy="4">\(Self.escape(series.name))</text>
 
                 """
@@ -163,15 +163,16 @@ private struct Frame {
     static let width = 800
     static let height = 450
     static let left = 72
-    static let right = 620
     static let top = 52
     static let bottom = 390
 
+    /// Where the plot ends; what is beyond is the legend's.
+    let right: Int
     let xAxis: Axis
     let yAxis: Axis
 
     func x(_ value: Double) -> Double {
-        Double(Self.left) + xAxis.fraction(value) * Double(Self.right - Self.left)
+        Double(Self.left) + xAxis.fraction(value) * Double(right - Self.left)
     }
 
     func y(_ value: Double) -> Double {

@@ -2,9 +2,9 @@
 /// declared for the target in Package.swift.
 enum ImportTable {
     /// Comes with the toolchain. A pure module gets the mathematics of the C library, no more.
-    private static let pure: Set<String> = ["Glibc", "Synchronization"]
+    private static let pure: Set<String> = ["Darwin", "Glibc", "Synchronization"]
     private static let shell: Set<String> = [
-        "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+        "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
     ]
     private static let nio: Set<String> = [
         "NIOConcurrencyHelpers", "NIOCore", "NIOFoundationCompat", "NIOHTTP1", "NIOPosix",
@@ -12,7 +12,7 @@ enum ImportTable {
     ]
     private static let server: Set<String> = [
         "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "Logging",
-        "ServiceLifecycle",
+        "ServiceLifecycle", "UnixSignals",
     ]
 
     static let modules: [String: Set<String>] = [
@@ -30,26 +30,29 @@ enum ImportTable {
             "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", "Crypto", "GRDB",
         ]),
         "AegisTransport": shell.union(nio).union(server).union([
-            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AsyncHTTPClient",
-            "Crypto", "X509",
+            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
+            "AsyncHTTPClient", "Crypto", "X509",
         ]),
         "AegisTelemetry": shell.union(["Logging"]),
+        "AegisAPI": shell,
         "AegisReport": shell.union(["AegisCore"]),
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
-            "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisLearning",
-            "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry", "AegisTransport",
-            "Logging", "ServiceLifecycle", "Yams",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
+            "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry",
+            "AegisTransport", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals",
+            "Yams",
         ]),
         "AegisAdmin": shell.union(nio).union(server).union([
-            "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy", "AegisProtocol",
-            "AegisReport", "AegisStore", "AegisTelemetry", "AegisTransport", "Crypto", "GRDB",
-            "X509",
+            "AegisAPI", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy",
+            "AegisProtocol", "AegisReport", "AegisStore", "AegisTelemetry", "AegisTransport",
+            "Crypto", "GRDB", "UnixSignals", "X509",
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Yams",
+            "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
+            "Yams",
         ]),
         "aegis-node": shell.union(["AegisNode", "AegisTelemetry", "ArgumentParser", "Logging"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
@@ -62,7 +65,9 @@ enum ImportTable {
     ]
 
     /// What a test target needs beyond its module's own imports.
-    static let testExtras: [String: Set<String>] = [:]
+    static let testExtras: [String: Set<String>] = [
+        "AegisAdminTests": ["AsyncHTTPClient"]
+    ]
 
     /// What files of `target` may import, or nil where the table doesn't know it.
     static func allowed(in target: String) -> Set<String>? {
@@ -72,6 +77,24 @@ enum ImportTable {
         return shell.union(["Testing", tested])
             .union(modules[tested] ?? [])
             .union(testExtras[target] ?? [])
+    }
+}
+
+extension ImportTable {
+    /// The project's own modules that each target of a manifest depends on: the quoted names in
+    /// `dependencies: […]` after the target's `name: "…"`.
+    static func declared(in manifest: String) -> [String: Set<String>] {
+        var targets: [String: Set<String>] = [:]
+        for target in manifest.split(separator: "arget(").dropFirst() {
+            let quoted = target.split(separator: "\"", omittingEmptySubsequences: false)
+            guard quoted.count > 1 else { continue }
+            let list = target.split(separator: "dependencies: [", maxSplits: 1).dropFirst().first
+            let names = (list?.prefix { $0 != "]" } ?? "")
+                .split(separator: "\"", omittingEmptySubsequences: false)
+            targets[String(quoted[1])] = Set(
+                names.enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) })
+        }
+        return targets
     }
 }
 

@@ -5,25 +5,29 @@ extension Rule {
         "AegisLearning",
     ]
 
-    /// The one file that asks the operating system for random bytes.
-    static let randomnessFiles: Set<String> = ["Sources/AegisCrypto/SecureRandom.swift"]
-
     private static let clocks = [
         "Date(", ".now", "ContinuousClock", "SuspendingClock", "Task.sleep", "Task {",
         "Task.detached", "clock_gettime", "gettimeofday",
     ]
     private static let chance = [
-        "SystemRandomNumberGenerator", ".random(", ".randomElement(", ".shuffled(", ".shuffle(",
-        "randombytes_buf", "randombytes_random", "randombytes_uniform", "arc4random", "getrandom",
+        "SystemRandomNumberGenerator", ".random(in", "Bool.random(", ".randomElement(",
+        ".shuffled(", ".shuffle(", "arc4random", "getrandom",
     ]
 
     static let purity: [Rule] = [
-        forbidding(
-            clocks, name: "no clock and no task in the pure modules",
-            because: "a pure module is given the time and returns what to do",
-            where: { isPure($0) }),
+        Rule(name: "no clock and no task in the pure modules") { file in
+            guard isPure(file) else { return [] }
+            // `self.now` is the time that was handed in and kept.
+            return clocks.flatMap { token in
+                file.occurrences(of: token)
+                    .filter {
+                        token != ".now" || !file.code[..<$0].suffix(4).elementsEqual("self".utf8)
+                    }
+                    .map { file.finding(at: $0, "`\(token)`: a pure module is given the time") }
+            }
+        },
         Rule(name: "no global randomness in the pure modules") { file in
-            guard isPure(file), !randomnessFiles.contains(file.path) else { return [] }
+            guard isPure(file) else { return [] }
             // A generator given by name is an argument, as it should be.
             return chance.flatMap { token in
                 file.occurrences(of: token)
@@ -41,9 +45,9 @@ extension Rule {
 extension SourceFile {
     /// Whether the call's arguments name a generator: `.shuffled(using: &random)`.
     fileprivate func takesGenerator(at offset: Int, _ token: String) -> Bool {
-        guard token.hasSuffix("(") else { return false }
+        guard let parenthesis = token.utf8.firstIndex(of: .openParenthesis) else { return false }
         var depth = 0
-        let start = offset + token.utf8.count - 1
+        let start = offset + token.utf8.distance(from: token.utf8.startIndex, to: parenthesis)
         guard
             let end = (start..<code.count).first(where: { position in
                 if code[position] == .openParenthesis { depth += 1 }

@@ -1,1 +1,3 @@
-// entry
+import Glibc
+
+exit(await AdminProgram.run(Array(CommandLine.arguments.dropFirst())))

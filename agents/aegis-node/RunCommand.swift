@@ -17,19 +17,15 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var directory: DirectoryOption
     @Option(help: "trace, debug, info, notice, warning or error.")
-    var logLevel: Logger.Level = .info
+    var logLevel: String = "info"
 
     func run() async throws {
-        let level = logLevel
-        LoggingSystem.bootstrap { label in
-            var handler = JSONLogHandler(label: label)
-            handler.logLevel = level
-            return handler
+        guard let level = Logger.Level(rawValue: logLevel) else {
+            throw ValidationError("--log-level is trace, debug, info, notice, warning or error")
         }
+        Telemetry.bootstrap(level: level)
         try await reportingFailure {
             try await NodeProgram(directory: NodeDirectory(directory.dir)).run()
         }
     }
 }
-
-extension Logger.Level: ExpressibleByArgument {}

@@ -8,15 +8,15 @@ final class Inbox: Sendable {
     /// the time until a vote is looked at.
     static let peerInputsMax = 4_096
 
-    let inputs: AsyncStream<Participant.Input>
-    private let continuation: AsyncStream<Participant.Input>.Continuation
+    let inputs: AsyncStream<Input>
+    private let continuation: AsyncStream<Input>.Continuation
     private let waiting = Atomic<Int>(0)
 
     init() {
         (inputs, continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }
 
-    func add(_ input: Participant.Input) {
+    func add(_ input: Input) {
         waiting.add(1, ordering: .relaxed)
         continuation.yield(input)
     }

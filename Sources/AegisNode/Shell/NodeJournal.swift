@@ -40,7 +40,7 @@ struct NodeJournal: Sendable {
         let key = slot.cbor.encoded
         let content = SHA256.digest(of: payload)
         let envelope: [UInt8]
-        if let recorded = try journal.recorded(key, content: content) {
+        if let recorded = try journal.recorded(slot: key, content: content) {
             envelope = recorded
         } else {
             envelope = signer.sign(slot.type, payload).bytes
@@ -53,7 +53,7 @@ struct NodeJournal: Sendable {
     func commit(
         _ batch: Batch
     ) throws -> [(slot: SigningSlot, envelope: SignedEnvelope, to: [NodeID])] {
-        let recorded = try journal.commit(records: batch.records, slots: batch.slots)
+        let recorded = try journal.commit(slots: batch.slots, records: batch.records)
         var signed: [(SigningSlot, SignedEnvelope, [NodeID])] = []
         for (signing, bytes) in zip(batch.signings, recorded) {
             signed.append((signing.slot, try SignedEnvelope(parsing: bytes), signing.to))

@@ -144,6 +144,18 @@ extension ChainState {
         return next
     }
 
+    /// The state after one command alone, or nil where it is refused: what a coordinator tries.
+    func applying(
+        _ command: Command, mesh: MeshID, roster: Roster, at time: UInt64
+    ) -> ChainState? {
+        guard refusal(of: command, mesh: mesh, roster: roster, at: time) == nil else {
+            return nil
+        }
+        var next = self
+        next.apply(command, model: .zero)
+        return next
+    }
+
     private func activeRun(of header: Header) throws(ChainError) -> ActiveRun {
         guard let active else { throw .noActiveRun }
         guard header.run == active.specification.run, header.round == active.round,

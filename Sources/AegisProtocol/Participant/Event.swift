@@ -30,19 +30,28 @@ package enum Event: Hashable, Sendable {
 
 /// Why a peer's statement was not taken.
 package enum Refusal: Error, Hashable, Sendable {
-    case badSignature(signer: NodeID)
-    case malformed(StatementError)
+    case envelope(EnvelopeRefusal)
+    /// Not a type that this sender may send us.
     case unexpected(StatementType)
-    case foreignMesh
-    case foreignRoster
-    case notAParticipant(NodeID)
     case notTheAdmin(NodeID)
     case update(UpdateRefusal)
     case proposal(ProposalRefusal)
     case certificate(CertificateError)
+    /// A commit that doesn't follow from what is decided, or that nobody signed.
+    case commit(CommitError)
     /// A timeout that names a certificate nobody has shown us (R6).
     case unsupportedTimeout
     case tooMany
+}
+
+/// Why a signed statement counts for nothing.
+package enum EnvelopeRefusal: Error, Hashable, Sendable {
+    case badSignature(NodeID)
+    case notAParticipant(NodeID)
+    case unexpected(StatementType)
+    case malformed(StatementError)
+    case foreignMesh
+    case foreignRoster
 }
 
 package enum UpdateRefusal: Error, Hashable, Sendable {
@@ -70,33 +79,38 @@ package enum ProposalRefusal: Error, Hashable, Sendable {
 /// Why a value is not one that an honest coordinator would propose (§2.7).
 package enum ValueError: Error, Hashable, Sendable {
     case malformed(StatementError)
-    case badSignature(NodeID)
+    case envelope(EnvelopeRefusal)
     case tooFewLists(Int)
-    case listOutOfPlace
-    case listFromAnotherView
-    case tooFewUpdates(Int)
-    case notSkippable
+    /// Lists not in the order of the roster, two of one sender, or of another height or view.
+    case listOutOfPlace(NodeID)
+    case tooFewUpdates(Int, needed: Int)
     case nothingToDecide
-    case commandOutOfPlace
-    case unsignedCommand
+    case commandNotFromTheAdmin(NodeID)
+    /// Commands not in order, or one that can't be applied.
+    case commandOutOfPlace(sequence: UInt64)
     /// A command that enough nodes hold is missing.
-    case commandLeftOut
+    case commandLeftOut(sequence: UInt64)
     case chain(ChainError)
+    case bodyDiffers
     case headerDiffers
 }
 
 /// Why a certificate proves nothing.
 package enum CertificateError: Error, Hashable, Sendable {
+    case envelope(EnvelopeRefusal)
     case tooFewSigners(Int)
     case signerTwice(NodeID)
-    case notAParticipant(NodeID)
-    case badSignature(NodeID)
-    case malformed(StatementError)
-    case unexpected(StatementType)
+    /// Its statements don't say the same.
     case mixed
-    case wrongScope
+    case wrongHeight
     /// The timeouts name a higher certificate than the one attached, or another value.
     case highestMissing
+}
+
+/// Why a record commits nothing.
+package enum CommitError: Error, Hashable, Sendable {
     case value(ValueError)
-    case chain(ChainError)
+    case certificate(CertificateError)
+    /// The certificate is for another header.
+    case anotherValue
 }

@@ -40,6 +40,8 @@ package enum TimerID: Hashable, CaseIterable, Sendable {
     case command
     /// Sends again what has had no answer.
     case retransmission
+    /// Trains, unless what peers say has shown meanwhile that the round is decided.
+    case training
     /// Looks whether a peer that is ahead was ahead by more than a moment.
     case catchUp
 }

@@ -1,18 +1,66 @@
 package import AegisCore
 
 /// One node's part in elections and rounds (Aegis Round Agreement, PROTOCOL.md §2). A value: no
-/// clock, no network, no disk, no randomness of its own. The shell hands it inputs one at a time and
-/// performs the effects in their order.
+/// clock, no network, no disk, no randomness of its own. The shell hands it inputs one at a time
+/// and performs the effects in their order.
+///
+/// `handle` is the table of contents: each input has its handler in a file of its own, after which
+/// `settle` looks what has become possible. The rules R1 to R12 are cited where they are kept.
 package struct Participant: Sendable {
     package let configuration: ParticipantConfiguration
-    package private(set) var chain: ChainState
+    package internal(set) var chain: ChainState
+    let rules: MeshRules
+    let me: Int
+
+    var opener: EnvelopeOpener
+    var agreement: Agreement
+    var round: RoundProgress?
+    /// The last commit, for stragglers (R9).
+    var tip: CommitRecord?
+    /// Verified commands that are not decided yet, by sequence number.
+    var commands: [SignedCommand] = []
+    var isCommandDue = false
+    var computing: [ComputeRequest] = []
+    var computed: [(request: ComputeRequest, result: ComputeResult)] = []
+    /// Statements of heights or rounds that are not ours yet, by their bringer's place.
+    var ahead: [[Statement]]
+    var isUnreachable: [Bool]
+    /// When each peer was last helped.
+    var helpedAt: [Instant?]
+    var synchronisedAt: Instant?
+    var timers = TimerTable()
+    var retransmissions = 0
+    var isStarted = false
+    /// A fork was proved: nothing is signed any more.
+    package internal(set) var isHalted = false
+
+    // Of the input being handled.
+    var effects: [Effect] = []
+    var now = Instant(nanoseconds: 0)
+    var wallTime: UInt64 = 0
+    var random: SplitMix
 
     /// Throws where the journal can't be what this node wrote: it must sign nothing then.
     package init(
         configuration: ParticipantConfiguration, restoring durable: DurableState
     ) throws(RestorationError) {
+        let rules = configuration.rules
+        guard let me = rules.roster.index(of: configuration.node) else {
+            throw .notAParticipant(configuration.node)
+        }
         self.configuration = configuration
+        self.rules = rules
+        self.me = me
         chain = durable.chain
+        tip = durable.tip
+        opener = EnvelopeOpener(rules)
+        agreement = Agreement(
+            height: durable.chain.height + 1, participants: rules.roster.count)
+        ahead = Array(repeating: [], count: rules.roster.count)
+        isUnreachable = Array(repeating: false, count: rules.roster.count)
+        helpedAt = Array(repeating: nil, count: rules.roster.count)
+        random = SplitMix(configuration.seed)
+        try restore(durable.records)
     }
 
     /// Decides what follows from `input`. `wallTime` is the node's clock in milliseconds since 1970;
@@ -20,14 +68,80 @@ package struct Participant: Sendable {
     package mutating func handle(
         _ input: Input, at now: Instant, wallTime: UInt64
     ) -> [Effect] {
-        []
+        guard !isHalted else { return [] }
+        self.now = max(self.now, now)
+        self.wallTime = wallTime
+        switch input {
+        case .start: start()
+        case .received(let statement, let peer): received(statement, from: peer)
+        case .signed(let slot, let envelope): signed(slot, envelope)
+        case .elapsed(let timer): elapsed(timer)
+        case .trained(let draft): trained(draft)
+        case .abstained(let run, let round, let reason):
+            abstained(run, round: round, reason: reason)
+        case .held(let update): held(update)
+        case .refused(let update, let reason): refused(update, reason: reason)
+        case .computed(let request, let result): computed(request, result)
+        case .computeFailed(let request, let reason): computeFailed(request, reason: reason)
+        case .peerUnreachable(let node): setReachable(false, node)
+        case .peerReachable(let node): setReachable(true, node)
+        }
+        if isStarted && !isHalted { settle() }
+        defer { effects = [] }
+        return effects
+    }
+
+    /// What an input may have made possible, in the order in which a height goes.
+    private mutating func settle() {
+        considerCutOff()
+        considerProposing()
+        considerFirstVote()
+        considerViewTimer()
+        considerRetransmission()
+    }
+
+    mutating func perform(_ effect: Effect) { effects.append(effect) }
+    mutating func observe(_ event: Event) { effects.append(.observe(event)) }
+
+    /// Signs what a slot is for. From here on this node has said it, whatever happens next.
+    mutating func sign(_ slot: SigningSlot, _ payload: [UInt8], to nodes: [NodeID]) {
+        perform(.sign(slot: slot, payload: payload, to: nodes))
+    }
+
+    mutating func send(_ statements: [Statement], to nodes: [NodeID]) {
+        let nodes = nodes.filter { $0 != configuration.node }
+        guard !statements.isEmpty, !nodes.isEmpty else { return }
+        perform(.send(statements, to: nodes))
+    }
+
+    var others: [NodeID] { rules.roster.nodes.filter { $0 != configuration.node } }
+    var coordinator: NodeID { coordinator(of: agreement.view) }
+    var isCoordinator: Bool { coordinator == configuration.node }
+    func coordinator(of view: UInt32) -> NodeID {
+        rules.coordinator(height: agreement.height, view: view)
+    }
+    /// The scope of what this node says in a view of the present height.
+    func scope(_ view: UInt32) -> StatementScope {
+        rules.scope(height: agreement.height, view: view)
     }
 }
 
-/// Why a node's own journal is not believed.
-package enum RestorationError: Error, Hashable, Sendable {
-    case notAParticipant(NodeID)
-    case foreignRecord
-    case badSignature
-    case malformed(StatementError)
+/// Jitter: a seeded generator (SplitMix64), so that the same inputs give the same effects.
+struct SplitMix: Sendable {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+        return word ^ (word >> 31)
+    }
+
+    /// `duration` and up to a tenth more.
+    mutating func jittered(_ duration: Duration) -> Duration {
+        duration + duration * Int(next() % 1_024) / 10_240
+    }
 }

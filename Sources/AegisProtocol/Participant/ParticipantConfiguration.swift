@@ -35,6 +35,8 @@ package struct ProtocolTiming: Hashable, Sendable {
     /// How long a peer may be one height ahead before we ask for its commits.
     package var catchUpDelay: Duration = .milliseconds(250)
     package var catchUpInterval: Duration = .seconds(1)
+    /// After a start or a commit that was fetched: time to learn of later ones before training.
+    package var trainingDelay: Duration = .milliseconds(500)
 
     package init() {}
 }

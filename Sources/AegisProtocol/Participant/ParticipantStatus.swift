@@ -32,3 +32,14 @@ package struct ParticipantStatus: Hashable, Sendable {
     /// Whom the phase waits for, in the order of the roster.
     package let waitingFor: [NodeID]
 }
+
+/// What binds a participant at the height being decided: the numbers of invariants I5 and I6, for
+/// checkers. −1: none.
+package struct ParticipantBindings: Hashable, Sendable {
+    package let height: UInt64
+    package let view: Int64
+    package let timeoutView: Int64
+    package let vote1View: Int64
+    package let vote2View: Int64
+    package let highestView: Int64
+}

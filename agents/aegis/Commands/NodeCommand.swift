@@ -40,23 +40,23 @@ package struct NodeList: AsyncParsableCommand {
                 [
                     node.name, String(node.node.prefix(8)), node.address, state(node),
                     node.status.map { "\($0.height)" } ?? "-",
-                    Output.number(node.status?.peakRssMb, places: 0), epsilon(node.status),
+                    Output.number(node.status?.peakResidentMegabytes, places: 0),
+                    epsilon(node.status),
                 ]
             })
         return table.text(width: Console.columns) + refusals(nodes)
     }
 
     private static func state(_ node: ParticipantView) -> String {
-        node.reachable ? node.status?.state ?? "up" : "no answer"
+        node.reachable ? node.status?.state.rawValue ?? "up" : "no answer"
     }
 
     /// The most spent data set against its budget.
     private static func epsilon(_ status: NodeStatus?) -> String {
-        let privacy = status?.privacy?.max { $0.epsilon < $1.epsilon }
+        let privacy = status?.privacy.max { $0.epsilon < $1.epsilon }
         guard let privacy else { return "-" }
-        let spent = Output.number(privacy.epsilon, places: 2)
-        guard let budget = privacy.budgetEpsilon else { return spent }
-        return spent + "/" + Output.number(budget, places: 2)
+        return Output.number(privacy.epsilon, places: 2) + "/"
+            + Output.number(privacy.budgetEpsilon, places: 2)
     }
 
     private static func refusals(_ nodes: [ParticipantView]) -> String {

@@ -17,7 +17,7 @@ package struct RunCommand: AsyncParsableCommand {
         let plain = run.utf8.allSatisfy {
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0)
                 || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                || $0 == UInt8(ascii: "-")
+                || "-_.".utf8.contains($0)
         }
         guard plain, !run.isEmpty else {
             throw Failure(.usage, "\(run) is not the name or id of a run")

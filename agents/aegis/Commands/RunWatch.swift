@@ -125,7 +125,7 @@ package struct WatchScreen {
 
     /// `round 5 of 10, view 0: training 3/5, coordinator north, waiting for lakeside (40 %)`.
     package static func progressText(_ run: RunView, _ nodes: [ParticipantView]) -> String {
-        let working = nodes.compactMap { node -> (String, NodeStatus, NodeStatus.Run)? in
+        let working = nodes.compactMap { node -> (String, NodeStatus, NodeStatus.RunProgress)? in
             guard node.reachable, let status = node.status, let current = status.run,
                 current.id == run.id
             else { return nil }
@@ -139,17 +139,17 @@ package struct WatchScreen {
         let phase = Self.mostCommon(current.map(\.2.phase))
         let view = current.map(\.1.view).max() ?? 0
         var text = "round \(round) of \(run.rounds), view \(view): \(phase)"
-        let progress = current.compactMap(\.2.progress)
+        let progress = current.map(\.2.progress)
         if phase == "training", !progress.isEmpty {
             let mean = progress.reduce(0, +) / Double(progress.count)
             text += " " + Output.percent(mean, places: 0)
         }
-        if let id = current.compactMap(\.2.coordinator).first {
+        if let id = current.map(\.2.coordinator).first(where: { !$0.isEmpty }) {
             text += ", coordinator " + (nodes.first { $0.node == id }?.name ?? id)
         }
         let behind = working.filter { $0.2.round < round }
             .map { "\($0.0) (round \($0.2.round))" }
-        let missing = Set(current.flatMap { $0.2.waitingFor ?? [] })
+        let missing = Set(current.flatMap(\.2.waitingFor))
             .subtracting(nodes.filter { !$0.reachable }.map(\.name))
         let waiting = missing.sorted() + behind + silent
         return waiting.isEmpty ? text : text + ", waiting for " + waiting.joined(separator: ", ")

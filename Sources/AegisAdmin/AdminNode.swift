@@ -1,0 +1,161 @@
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+import AegisStore
+import AegisTelemetry
+import AegisTransport
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+import NIOPosix
+import NIOSSL
+import ServiceLifecycle
+import UnixSignals
+
+/// The running admin: its REST API, its mesh listener, its look at the mesh.
+package struct AdminNode: Sendable {
+    private let folder: AdminFolder
+    private let settings: AdminSettings
+    private let logger: Logger
+    private let api: Application<RouterResponder<AdminContext>>
+    private let server: MeshServer
+    private let observer: MeshObserver
+    private let client: MeshClient
+    private let apiPort: BoundPort
+
+    /// Opens everything; nothing listens before `run`.
+    package init(_ folder: AdminFolder, settings: AdminSettings, logger: Logger) throws {
+        self.folder = folder
+        self.settings = settings
+        self.logger = logger
+        guard let apiAddress = MeshAddress(settings.api) else {
+            throw SetupError.invalidAddress(option: "--api", settings.api)
+        }
+        guard let meshAddress = MeshAddress(settings.listen) else {
+            throw SetupError.invalidAddress(option: "--listen", settings.listen)
+        }
+        let now = Timestamp.now()
+        let tls = try TLSIdentity.issue(
+            for: folder.identity, mesh: folder.mesh, sequence: now, now: now / 1_000)
+        let desk = FoundingDesk(
+            database: try AdminDatabase(path: folder.databasePath), founding: folder.founding,
+            tls: tls)
+        let group = MultiThreadedEventLoopGroup.singleton
+        let blobs = try BlobStore(directory: folder.blobsPath)
+        client = MeshClient(identity: tls, eventLoopGroup: group)
+        observer = MeshObserver(
+            desk: desk, calls: MeshClientCalls(client), blobs: blobs, logger: logger)
+        server = try MeshServer(
+            MeshServer.Configuration(address: meshAddress, mesh: folder.mesh), identity: tls,
+            handler: FoundingEndpoints(desk: desk, logger: logger),
+            policy: { _ in .stranger }, eventLoopGroup: group, logger: logger)
+        let routes = AdminRoutes(
+            mesh: folder.mesh, desk: desk,
+            runs: RunDesk(
+                database: desk.database, observer: observer, blobs: blobs,
+                signer: EnvelopeSigner(folder.identity)),
+            observer: observer, listen: settings.listen)
+        let port = BoundPort()
+        apiPort = port
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        api = Application(
+            responder: routes.router().buildResponder(),
+            server: try .tls(
+                .http1(
+                    configuration: .init(
+                        additionalChannelHandlers: [], idleTimeout: .seconds(90))),
+                tlsConfiguration: try Self.tls(folder, host: apiAddress.host, now: now / 1_000)),
+            configuration: ApplicationConfiguration(
+                address: .hostname(apiAddress.host, port: apiAddress.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(256)),
+            onServerRunning: { channel in port.set(channel.localAddress?.port ?? 0) },
+            logger: quiet)
+    }
+
+    /// TLS 1.3 with a fresh leaf; nobody without a certificate of this admin's authority.
+    private static func tls(
+        _ folder: AdminFolder, host: String, now: UInt64
+    ) throws -> TLSConfiguration {
+        var hosts = [host]
+        // Whoever listens on all addresses is reached by none of that name.
+        if ["0.0.0.0", "::"].contains(host) { hosts = [] }
+        for local in ["localhost", "127.0.0.1", "::1"] where !hosts.contains(local) {
+            hosts.append(local)
+        }
+        let leaf = try folder.authority.issueServer(hosts: hosts, now: now)
+        let root = try NIOSSLCertificate(bytes: folder.authority.certificateDER, format: .der)
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: [
+                .certificate(try NIOSSLCertificate(bytes: leaf.der, format: .der)),
+                .certificate(root),
+            ],
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: leaf.privateKeyDER, format: .der)))
+        tls.minimumTLSVersion = .tlsv13
+        tls.certificateVerification = .noHostnameVerification
+        tls.trustRoots = .certificates([root])
+        tls.sendCANameList = true
+        tls.applicationProtocols = ["http/1.1"]
+        return tls
+    }
+
+    /// The ports that are listened on, once they are: for callers who asked for port 0.
+    package var ports: (api: Int, mesh: Int) {
+        get async throws { (await apiPort.value, try await server.boundAddress.port) }
+    }
+
+    /// Serves until cancelled or told to stop.
+    package func run(stopsOnSignals: Bool) async throws {
+        let members: [any Service] = [server, api, ObserverService(observer: observer)]
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: members.map { service in
+                    ServiceGroupConfiguration.ServiceConfiguration(
+                        service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup)
+                },
+                gracefulShutdownSignals: stopsOnSignals ? [.sigterm, .sigint] : [],
+                logger: logger))
+        logger.notice(
+            "admin serves",
+            metadata: [
+                "mesh": "\(folder.founding.statement.name)", "api": "https://\(settings.api)",
+                "listen": "\(settings.listen)",
+            ])
+        do { try await services.run() } catch {
+            await client.shutdown()
+            throw error
+        }
+        await client.shutdown()
+        logger.notice("admin stopped")
+    }
+}
+
+private struct ObserverService: Service {
+    let observer: MeshObserver
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown { try await observer.run() }
+    }
+}
+
+/// A port that is known once a listener has it.
+final class BoundPort: Sendable {
+    private let stream: AsyncStream<Int>
+    private let continuation: AsyncStream<Int>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
+
+    func set(_ port: Int) { continuation.yield(port) }
+
+    var value: Int {
+        get async {
+            for await port in stream {
+                continuation.yield(port)
+                return port
+            }
+            return 0
+        }
+    }
+}

@@ -1,0 +1,280 @@
+package import AegisAPI
+package import AegisCore
+import AegisIdentity
+package import AegisProtocol
+package import AegisStore
+import AegisTelemetry
+package import Logging
+
+/// Looks at the mesh from outside: asks each node how it is, keeps what the mesh has decided after
+/// checking it, hands commands to the nodes until they are committed. Nothing in the mesh waits
+/// for it.
+package actor MeshObserver {
+    package struct Node: Sendable {
+        package var reachable = false
+        /// Milliseconds since 1970.
+        package var lastSeen: UInt64?
+        package var status: NodeStatus?
+    }
+
+    package struct Chain: Sendable {
+        package var state: ChainState
+        package let genesis: Digest
+        package let roster: Roster
+        package var fork: String?
+    }
+
+    private let desk: FoundingDesk
+    private let calls: any MeshCalls
+    private let blobs: BlobStore
+    private let logger: Logger
+    private var rules: MeshRules?
+    private var observed: Chain?
+    private var seen: [NodeID: Node] = [:]
+
+    private static let statusBytesMax = 4 << 20
+    private static let commitsBytesMax = 16 << 20
+    private static let commitsCount = 32
+    /// How far back a fork is searched for.
+    private static let forkDepthMax: UInt64 = 64
+
+    private var database: AdminDatabase { desk.database }
+
+    package init(
+        desk: FoundingDesk, calls: any MeshCalls, blobs: BlobStore, logger: Logger
+    ) {
+        self.desk = desk
+        self.calls = calls
+        self.blobs = blobs
+        self.logger = logger
+    }
+
+    package func nodes() -> [NodeID: Node] { seen }
+    package func chain() -> Chain? { observed }
+    package func meshRules() -> MeshRules? { rules }
+
+    /// Looks once a second until cancelled, more often while somebody may be watching a run.
+    package func run() async throws {
+        while !Task.isCancelled {
+            try await look()
+            let pause: Duration = observed?.state.active == nil ? .seconds(1) : .milliseconds(300)
+            do { try await ContinuousClock().sleep(for: pause) } catch { return }
+        }
+    }
+
+    /// One look at everybody. Only `run` calls it, so one look never meets another.
+    package func look() async throws {
+        guard try await loadGenesis(), let rules else { return }
+        await askAll(rules.roster)
+        for (node, status) in heights(rules.roster) {
+            guard status > observed?.state.height ?? .max else { continue }
+            await follow(node, rules: rules)
+        }
+        try await keepMeasures()
+        try await sendCommands(rules.roster)
+        await fetchFinalModel(rules.roster)
+    }
+
+    /// True once the mesh is founded: its rules are known, what was seen before is replayed.
+    private func loadGenesis() async throws -> Bool {
+        if rules != nil { return true }
+        guard let genesis = try await desk.genesis() else { return false }
+        let rules = MeshRules(
+            founding: genesis.founding.statement, genesis: genesis.statement,
+            cryptography: AdminCryptography())
+        let records = try await database.commits(through: .max)
+            .map { try CommitRecord(decoding: $0.bytes) }
+        let fork = try await database.fork().map(Self.forkText)
+        observed = Chain(
+            state: try rules.replay(records), genesis: genesis.digest, roster: rules.roster,
+            fork: fork)
+        self.rules = rules
+        return true
+    }
+
+    private func askAll(_ roster: Roster) async {
+        let calls = calls
+        let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
+            group in
+            for entry in roster.entries {
+                group.addTask {
+                    do {
+                        let bytes = try await calls.get(
+                            "/mesh/v1/status", from: entry, bytesMax: Self.statusBytesMax)
+                        return (entry, .success(try AegisAPI.decode(NodeStatus.self, from: bytes)))
+                    } catch { return (entry, .failure(error)) }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        for (entry, answer) in answers { note(answer, from: entry) }
+    }
+
+    private func note(_ answer: Result<NodeStatus, any Error>, from entry: RosterEntry) {
+        var node = seen[entry.node] ?? Node()
+        switch answer {
+        case .success(let status):
+            if !node.reachable { logger.info("node answers", metadata: ["peer": "\(entry.name)"]) }
+            node = Node(reachable: true, lastSeen: Timestamp.now(), status: status)
+        case .failure(let error):
+            if node.reachable || node.lastSeen == nil {
+                logger.warning(
+                    "node doesn't answer",
+                    metadata: ["peer": "\(entry.name)", "error": "\(error)"])
+                node.lastSeen = node.lastSeen ?? 0
+            }
+            node.reachable = false
+        }
+        seen[entry.node] = node
+    }
+
+    /// Who is furthest first.
+    private func heights(_ roster: Roster) -> [(RosterEntry, UInt64)] {
+        roster.entries.compactMap { entry -> (RosterEntry, UInt64)? in
+            guard let node = seen[entry.node], node.reachable, let status = node.status else {
+                return nil
+            }
+            return (entry, status.height)
+        }.sorted { $0.1 > $1.1 }
+    }
+
+    /// Takes over what `node` has beyond the last known height, each record checked.
+    private func follow(_ node: RosterEntry, rules: MeshRules) async {
+        do {
+            while let state = observed?.state {
+                let records = try await records(
+                    of: node, from: state.height + 1, count: Self.commitsCount)
+                guard !records.isEmpty else { return }
+                for record in records { try await take(record, from: node, rules: rules) }
+                guard records.count == Self.commitsCount else { return }
+            }
+        } catch let error as CommitError {
+            logger.error(
+                "commit record refused",
+                metadata: ["peer": "\(node.name)", "reason": "\(error)"])
+            await searchFork(node, rules: rules)
+        } catch {
+            logger.warning(
+                "commits can't be fetched",
+                metadata: ["peer": "\(node.name)", "error": "\(error)"])
+        }
+    }
+
+    private func take(
+        _ record: CommitRecord, from node: RosterEntry, rules: MeshRules
+    ) async throws {
+        guard let state = observed?.state else { return }
+        let commit = try rules.verify(record, extending: state)
+        let entries = rules.roster.entries
+        try await database.insertCommit(
+            commit,
+            coordinator: rules.coordinator(height: commit.header.height, view: commit.view),
+            participants: commit.header.included.map { entries[$0].node }, from: node.name)
+        observed?.state = commit.state
+        logger.info(
+            "commit observed",
+            metadata: [
+                "height": "\(commit.header.height)", "kind": "\(commit.header.kind)",
+                "round": "\(commit.header.round)", "view": "\(commit.view)",
+                "peer": "\(node.name)",
+            ])
+    }
+
+    private func records(
+        of node: RosterEntry, from height: UInt64, count: Int
+    ) async throws -> [CommitRecord] {
+        let bytes = try await calls.get(
+            "/mesh/v1/commits?from=\(height)&count=\(count)", from: node,
+            bytesMax: Self.commitsBytesMax)
+        guard case .array(let elements) = try CBOR.decode(bytes, bytesMax: Self.commitsBytesMax)
+        else { throw StatementError.wrongType(field: 0) }
+        return try elements.prefix(count).map { element in
+            guard case .bytes(let record) = element else {
+                throw StatementError.wrongType(field: 0)
+            }
+            return try CommitRecord(decoding: record)
+        }
+    }
+
+    /// A record that doesn't extend our chain may extend another: walks back until both agree. A
+    /// certified record that differs from ours at one height is proof (PROTOCOL.md §2.9).
+    private func searchFork(_ node: RosterEntry, rules: MeshRules) async {
+        guard let top = observed?.state.height, top > 0 else { return }
+        do {
+            for height in stride(from: top, to: top - min(top, Self.forkDepthMax), by: -1) {
+                let ours = try await database.commits(from: height, through: height).first
+                guard let theirs = try await records(of: node, from: height, count: 1).first,
+                    let ours
+                else { return }
+                if rules.cryptography.digest(theirs.header) == ours.digest { return }
+                let before = try await database.commits(through: height - 1)
+                    .map { try CommitRecord(decoding: $0.bytes) }
+                guard
+                    let commit = try? rules.verify(theirs, extending: try rules.replay(before))
+                else { continue }
+                try await database.insertFork(commit, from: node.name)
+                observed?.fork = Self.forkText((height, node.name))
+                logger.critical(
+                    "fork: two certified values of one height",
+                    metadata: ["height": "\(height)", "peer": "\(node.name)"])
+                return
+            }
+        } catch {
+            logger.warning(
+                "search for a fork failed",
+                metadata: ["peer": "\(node.name)", "error": "\(error)"])
+        }
+    }
+
+    private static func forkText(_ fork: (height: UInt64, node: String)) -> String {
+        "height \(fork.height) has two certified values; \(fork.node) showed the second"
+    }
+
+    private func keepMeasures() async throws {
+        for (node, seen) in seen where seen.reachable {
+            try await database.keep(seen.status?.rounds ?? [], of: node)
+        }
+    }
+
+    /// To everybody, again and again, until a quorum has committed it or it has expired.
+    private func sendCommands(_ roster: Roster) async throws {
+        let now = Timestamp.now()
+        let pending = try await database.commands()
+            .filter { $0.committedHeight == nil && $0.expiresAt > now }
+        guard !pending.isEmpty else { return }
+        let body = CBOR.array(pending.map { .bytes($0.envelope) }).encoded
+        let calls = calls
+        await withTaskGroup(of: Void.self) { group in
+            for entry in roster.entries where seen[entry.node]?.reachable == true {
+                group.addTask {
+                    // One that is lost is sent again at the next look.
+                    try? await calls.post("/mesh/v1/statements", body, to: entry)
+                }
+            }
+        }
+    }
+
+    private func fetchFinalModel(_ roster: Roster) async {
+        guard let last = observed?.state.finished.last, last.rounds > 0 else { return }
+        _ = await fetchModel(last.model)
+    }
+
+    /// Whether the blob is here, or could be had from somebody.
+    package func fetchModel(_ model: Digest) async -> Bool {
+        if blobs.contains(model) { return true }
+        guard let rules else { return false }
+        for entry in rules.roster.entries where seen[entry.node]?.reachable == true {
+            do {
+                try await calls.fetch(model, from: entry, into: blobs)
+                return true
+            } catch {
+                logger.warning(
+                    "model can't be fetched",
+                    metadata: [
+                        "peer": "\(entry.name)", "model": "\(model.short)", "error": "\(error)",
+                    ])
+            }
+        }
+        return false
+    }
+}

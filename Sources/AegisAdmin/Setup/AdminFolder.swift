@@ -1,0 +1,151 @@
+import AegisAPI
+package import AegisCore
+package import AegisCrypto
+package import AegisIdentity
+package import AegisProtocol
+import FoundationEssentials
+
+/// Where the admin listens and what it calls itself; `admin.json`.
+package struct AdminSettings: Codable, Hashable, Sendable {
+    /// host:port of the REST API.
+    package var api: String
+    /// host:port of the mesh listener.
+    package var listen: String
+
+    package init(api: String, listen: String) {
+        self.api = api
+        self.listen = listen
+    }
+}
+
+package enum SetupError: Error, Hashable, Sendable {
+    case invalidName(String)
+    case invalidAddress(option: String, String)
+    case invalidViewTimeout(UInt64)
+    case alreadyExists(path: String)
+    case foundingOfAnotherKey(NodeID)
+    case unreadable(file: String)
+}
+
+/// A founded admin's folder: who it is, its founding, the authority of its API, its database.
+package struct AdminFolder: Sendable {
+    package let directory: IdentityDirectory
+    package let identity: IdentityKey
+    package let founding: SignedFounding
+    package let authority: CertificateAuthority
+    package let settings: AdminSettings
+
+    package var mesh: MeshID { founding.statement.mesh }
+    package var databasePath: String { directory.path + "/admin.sqlite" }
+    package var blobsPath: String { directory.path + "/blobs" }
+
+    private static let settingsName = "admin.json"
+    private static let authorityName = "ca/ca.pem"
+    private static let authorityKeyName = "ca/ca-key.pem"
+
+    /// What `init` was asked for.
+    package struct Plan: Sendable {
+        package var name: String
+        package var settings: AdminSettings
+        package var policy: MeshPolicy
+        package var passphrase: [UInt8]?
+
+        package init(
+            name: String, settings: AdminSettings, policy: MeshPolicy, passphrase: [UInt8]? = nil
+        ) {
+            self.name = name
+            self.settings = settings
+            self.policy = policy
+            self.passphrase = passphrase
+        }
+    }
+
+    /// Makes a mesh: its id, its admin, its founding, the authority and the first administrator.
+    /// The folder is there whole or not at all. Returns the passphrase of `admin.p12`, which is
+    /// kept nowhere. `now` in milliseconds since 1970.
+    package static func create(at path: String, _ plan: Plan, now: UInt64) throws -> String {
+        guard Names.isValid(plan.name) else { throw SetupError.invalidName(plan.name) }
+        for (option, address) in [
+            ("--api", plan.settings.api), ("--listen", plan.settings.listen),
+        ] where NodeAddress(address) == nil {
+            throw SetupError.invalidAddress(option: option, address)
+        }
+        guard (50...600_000).contains(plan.policy.viewTimeoutMilliseconds) else {
+            throw SetupError.invalidViewTimeout(plan.policy.viewTimeoutMilliseconds)
+        }
+        guard let mesh = MeshID(randomBytes(16)) else {
+            preconditionFailure("a mesh id has 16 bytes")
+        }
+        let identity = IdentityKey.generate()
+        let founding = SignedFounding.sign(
+            FoundingStatement(
+                mesh: mesh, name: plan.name, admin: identity.publicKey, policy: plan.policy,
+                foundedAt: now),
+            by: identity)
+        let passphrase = PKCS12.makePassphrase()
+        let files = try credentials(
+            plan, mesh: mesh, now: now / 1_000, passphrase: passphrase)
+        do {
+            _ = try IdentityDirectory.create(
+                at: path, key: identity, passphrase: plan.passphrase,
+                files: [
+                    DirectoryFile(IdentityDirectory.foundingName, founding.bytes),
+                    DirectoryFile(
+                        settingsName, Array(try AegisAPI.encode(plan.settings, pretty: true))),
+                ] + files)
+        } catch IdentityDirectoryError.alreadyExists {
+            throw SetupError.alreadyExists(path: path)
+        }
+        return passphrase
+    }
+
+    private static func credentials(
+        _ plan: Plan, mesh: MeshID, now: UInt64, passphrase: String
+    ) throws -> [DirectoryFile] {
+        let authority = try CertificateAuthority.create(
+            mesh: mesh, meshName: plan.name, now: now)
+        let administrator = try authority.issueUser(
+            AdminUser(name: "admin", role: .admin), now: now)
+        let bundle = try PKCS12.encode(
+            administrator, authorityDER: authority.certificateDER,
+            friendlyName: "Aegis \(plan.name) admin", passphrase: passphrase)
+        let context: JSONValue = .object([
+            "url": .text("https://" + plan.settings.api), "ca": "ca.pem",
+            "certificate": "admin.pem", "key": "admin-key.pem",
+        ])
+        return [
+            DirectoryFile(authorityName, Array(authority.certificatePEM.utf8)),
+            DirectoryFile(authorityKeyName, Array(authority.privateKeyPEM.utf8)),
+            DirectoryFile("credentials/ca.pem", Array(authority.certificatePEM.utf8)),
+            DirectoryFile("credentials/admin.pem", Array(administrator.pem.utf8)),
+            DirectoryFile("credentials/admin-key.pem", Array(administrator.privateKeyPEM.utf8)),
+            DirectoryFile("credentials/admin.p12", bundle),
+            DirectoryFile("credentials/context.json", Array(try AegisAPI.encodeDocument(context))),
+        ]
+    }
+
+    package init(opening path: String, passphrase: [UInt8]?) throws {
+        let directory = try IdentityDirectory.open(at: path)
+        let identity = try directory.key(passphrase: passphrase)
+        let founding = try SignedFounding(
+            verifying: try directory.read(IdentityDirectory.foundingName))
+        guard founding.statement.admin == identity.publicKey else {
+            throw SetupError.foundingOfAnotherKey(founding.statement.admin)
+        }
+        self.directory = directory
+        self.identity = identity
+        self.founding = founding
+        authority = try CertificateAuthority(
+            certificatePEM: String(
+                decoding: try directory.read(Self.authorityName), as: UTF8.self),
+            privateKeyPEM: String(
+                decoding: try directory.read(Self.authorityKeyName), as: UTF8.self),
+            mesh: founding.statement.mesh)
+        do {
+            settings = try AegisAPI.decode(
+                AdminSettings.self, from: try directory.read(Self.settingsName))
+        } catch is DecodingError {
+            throw SetupError.unreadable(file: Self.settingsName)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import FoundationEssentials
+import GRDB
+
+package enum AdminDatabaseError: Error, Hashable, Sendable {
+    /// SQLite did not take `synchronous = FULL`: a used token could be unused after a power cut.
+    case durabilityUnavailable
+    /// The file was written by a newer version of this program.
+    case newerSchema
+    /// A row that this program wrote is not what it wrote.
+    case damaged(table: String)
+}
+
+/// What the admin remembers: one SQLite file, every commit on disk before it is answered.
+package struct AdminDatabase: Sendable {
+    let writer: any DatabaseWriter
+
+    /// Opens or makes the file.
+    package init(path: String) throws {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 2
+        configuration.label = "admin"
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        // GRDB sets NORMAL itself when it turns WAL on, so FULL comes after opening.
+        try pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2 else {
+                throw AdminDatabaseError.durabilityUnavailable
+            }
+        }
+        try self.init(writer: pool)
+    }
+
+    /// In memory, for tests.
+    package init() throws { try self.init(writer: DatabaseQueue()) }
+
+    private init(writer: any DatabaseWriter) throws {
+        self.writer = writer
+        let migrator = Self.migrator
+        guard try writer.read(migrator.hasBeenSuperseded) == false else {
+            throw AdminDatabaseError.newerSchema
+        }
+        try migrator.migrate(writer)
+    }
+
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("v1 members") { try $0.execute(sql: members) }
+        migrator.registerMigration("v1 runs") { try $0.execute(sql: runs) }
+        migrator.registerMigration("v1 audit") { try $0.execute(sql: audit) }
+        return migrator
+    }
+
+    /// Of a token only the public key is kept: who steals this file can't join with it.
+    private static let members = """
+        CREATE TABLE token (
+            id BLOB PRIMARY KEY NOT NULL, public_key BLOB NOT NULL, name TEXT NOT NULL,
+            not_after INTEGER NOT NULL, created_at INTEGER NOT NULL, created_by TEXT NOT NULL,
+            used_by BLOB
+        ) STRICT;
+        CREATE TABLE participant (
+            node BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, address TEXT NOT NULL,
+            token BLOB NOT NULL REFERENCES token(id), joined_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE genesis (
+            id INTEGER PRIMARY KEY CHECK (id = 1), payload BLOB NOT NULL, document BLOB
+        ) STRICT;
+        CREATE TABLE genesis_signature (
+            node BLOB PRIMARY KEY NOT NULL REFERENCES participant(node), envelope BLOB NOT NULL
+        ) STRICT;
+        """
+
+    private static let runs = """
+        CREATE TABLE run (
+            id BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, specification BLOB NOT NULL,
+            request BLOB NOT NULL, submitted_at INTEGER NOT NULL, submitted_by TEXT NOT NULL,
+            started_height INTEGER, rounds_committed INTEGER NOT NULL DEFAULT 0, model BLOB,
+            ended_height INTEGER, outcome TEXT, reason TEXT
+        ) STRICT;
+        CREATE TABLE command (
+            sequence INTEGER PRIMARY KEY NOT NULL, run BLOB NOT NULL REFERENCES run(id),
+            kind TEXT NOT NULL, envelope BLOB NOT NULL, expires_at INTEGER NOT NULL,
+            committed_height INTEGER
+        ) STRICT;
+        CREATE TABLE commit_record (
+            height INTEGER PRIMARY KEY NOT NULL, digest BLOB NOT NULL, bytes BLOB NOT NULL,
+            run BLOB, round INTEGER, seen_from TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE fork (
+            height INTEGER NOT NULL, digest BLOB NOT NULL, bytes BLOB NOT NULL,
+            seen_from TEXT NOT NULL, PRIMARY KEY (height, digest)
+        ) STRICT;
+        CREATE TABLE committed_round (
+            run BLOB NOT NULL, round INTEGER NOT NULL, height INTEGER NOT NULL,
+            view INTEGER NOT NULL, coordinator BLOB NOT NULL, participants BLOB NOT NULL,
+            model BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (run, round)
+        ) STRICT;
+        CREATE TABLE measure (
+            run BLOB NOT NULL, round INTEGER NOT NULL, node BLOB NOT NULL,
+            seconds REAL NOT NULL, loss REAL, accuracy REAL, epsilon REAL,
+            PRIMARY KEY (run, round, node)
+        ) STRICT;
+        """
+
+    private static let audit = """
+        CREATE TABLE audit (
+            sequence INTEGER PRIMARY KEY NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, parameters BLOB NOT NULL, outcome TEXT NOT NULL,
+            request TEXT NOT NULL, previous BLOB NOT NULL, digest BLOB NOT NULL UNIQUE
+        ) STRICT;
+        CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;
+        CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
+            BEGIN SELECT RAISE(ABORT, 'audit records are not deleted'); END;
+        """
+}

@@ -1,0 +1,68 @@
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+
+/// A node's directory: its identity, its configuration, and all it remembers.
+package struct NodeDirectory: Sendable {
+    package let path: String
+
+    static let configurationName = "node.yaml"
+    static let genesisName = "genesis.cbor"
+
+    package init(_ path: String) { self.path = path }
+
+    var journalPath: String { path + "/journal" }
+    var databasePath: String { path + "/node.sqlite" }
+    var blobsPath: String { path + "/blobs" }
+
+    func identityDirectory() throws(NodeError) -> IdentityDirectory {
+        do { return try IdentityDirectory.open(at: path) } catch .notFound {
+            throw .notJoined(path)
+        } catch {
+            throw .directory(error)
+        }
+    }
+
+    package func configuration() throws -> NodeConfiguration {
+        let bytes = try identityDirectory().read(Self.configurationName)
+        return try NodeConfiguration(yaml: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Adds to `node.yaml`. Refuses a name that is there already: a budget is not replaced in
+    /// passing.
+    package func addDataset(_ declaration: DatasetDeclaration) throws {
+        guard declaration.faults.isEmpty else {
+            throw ConfigurationError(faults: declaration.faults)
+        }
+        var configuration = try configuration()
+        guard !configuration.datasets.contains(where: { $0.name == declaration.name }) else {
+            throw NodeError.datasetExists(declaration.name)
+        }
+        _ = try DatasetFiles(source: declaration.source)
+        configuration.datasets.append(declaration)
+        let yaml = try configuration.yaml
+        try identityDirectory().write(Self.configurationName, Array(yaml.utf8))
+    }
+
+    func joinRecord() throws -> JoinRecord {
+        try JoinRecord(decoding: try identityDirectory().read(IdentityDirectory.joinRecordName))
+    }
+
+    func founding() throws -> SignedFounding {
+        try SignedFounding(
+            verifying: try identityDirectory().read(IdentityDirectory.foundingName))
+    }
+
+    /// The verified genesis, nil before the founding is closed.
+    func genesis(of founding: SignedFounding) throws -> Genesis? {
+        let directory = try identityDirectory()
+        guard directory.has(Self.genesisName) else { return nil }
+        let document = try GenesisDocument(decoding: try directory.read(Self.genesisName))
+        return try GenesisVerifier().verify(document, pinned: founding.digest)
+    }
+
+    func saveGenesis(_ document: GenesisDocument) throws {
+        try identityDirectory().write(Self.genesisName, document.encoded)
+    }
+}

@@ -1,0 +1,94 @@
+import AegisAggregation
+import AegisCore
+import AegisCrypto
+import AegisLearning
+import AegisProtocol
+import AegisStore
+
+/// Models and updates as safetensors blobs. The bytes follow from the values alone, so that equal
+/// vectors have equal digests on every node.
+enum ModelFile {
+    /// The size of every model and update of this shape.
+    static func byteCount(of shape: ModelShape) -> UInt64 {
+        UInt64(Safetensors.header(shape.tensors, metadata: metadata).count)
+            + 4 * UInt64(shape.parameterCount)
+    }
+
+    static func store(
+        _ values: [Float], shape: ModelShape, in blobs: BlobStore
+    ) throws -> Digest {
+        var writer = try blobs.writer()
+        try writer.append(Safetensors.header(shape.tensors, metadata: metadata))
+        try values.withUnsafeBytes { try writer.append($0) }
+        return try writer.finish()
+    }
+
+    /// What `store` would name these values.
+    static func digest(of values: [Float], shape: ModelShape) -> Digest {
+        var hash = SHA256()
+        hash.update(Safetensors.header(shape.tensors, metadata: metadata))
+        values.withUnsafeBytes { hash.update($0) }
+        return hash.finalize()
+    }
+
+    static func parameters(
+        of digest: Digest, shape: ModelShape, in blobs: BlobStore
+    ) throws -> [Float] {
+        try blobs.withMapped(digest) { bytes in
+            try contents(of: bytes, shape: shape).values(of: bytes)
+        }
+    }
+
+    /// Lends the values as memory of the mapped file.
+    static func withValues<Result>(
+        of digest: Digest, shape: ModelShape, in blobs: BlobStore,
+        _ body: (RawUpdate) throws -> Result
+    ) throws -> Result {
+        try blobs.withMapped(digest) { bytes in
+            let contents = try contents(of: bytes, shape: shape)
+            let values = UnsafeRawBufferPointer(rebasing: bytes[contents.valuesStart...])
+            guard let update = RawUpdate(values) else {
+                throw UpdateFault.notSafetensors("its values are no whole number of floats")
+            }
+            return try body(update)
+        }
+    }
+
+    /// Size and chunks of a blob, as an update statement names it. Nil where it isn't here.
+    static func describe(_ digest: Digest, in blobs: BlobStore) throws -> UpdateBlob? {
+        guard let byteCount = blobs.byteCount(of: digest) else { return nil }
+        var chunks: [Digest] = []
+        if byteCount > ProtocolLimits.chunkListFrom {
+            try blobs.withMapped(digest) { bytes in
+                let step = Int(ProtocolLimits.chunkBytes)
+                for start in stride(from: 0, to: bytes.count, by: step) {
+                    var hash = SHA256()
+                    hash.update(
+                        UnsafeRawBufferPointer(
+                            rebasing: bytes[start..<min(start + step, bytes.count)]))
+                    chunks.append(hash.finalize())
+                }
+            }
+        }
+        return UpdateBlob(digest: digest, byteCount: byteCount, chunks: chunks)
+    }
+
+    private static func contents(
+        of bytes: UnsafeRawBufferPointer, shape: ModelShape
+    ) throws(UpdateFault) -> Safetensors.Contents {
+        let contents: Safetensors.Contents
+        do { contents = try Safetensors.parse(bytes) } catch {
+            throw .notSafetensors("\(error)")
+        }
+        guard contents.matches(shape.tensors) else {
+            let count = contents.tensors.reduce(0) { $0 + $1.declaration.count }
+            guard count == shape.parameterCount else {
+                throw .wrongShape(expected: shape.parameterCount, actual: count)
+            }
+            throw .notSafetensors("its tensors are not the model's")
+        }
+        return contents
+    }
+
+    private static let metadata: KeyValuePairs<String, String> = ["format": "pt"]
+}

@@ -1,0 +1,153 @@
+import AegisAPI
+import AegisCore
+import AegisCrypto
+import AegisLearning
+import AegisPrivacy
+import AegisProtocol
+import AegisStore
+import Synchronization
+
+/// Local training: charges the privacy ledger, then touches the data, then stores the update. One
+/// training at a time, on a worker thread.
+final class TrainingDesk: Sendable {
+    /// How long an update may be used after it was made; rounds are decided long before.
+    private static let updateValidityMilliseconds: UInt64 = 7 * 86_400_000
+
+    private struct State {
+        var privacy: PrivacyDesk
+        var records: [String: Records] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let node: NodeID
+    private let blobs: BlobStore
+    private let status: StatusBoard
+
+    init(
+        node: NodeID, database: NodeDatabase, blobs: BlobStore,
+        declarations: [DatasetDeclaration], status: StatusBoard
+    ) throws {
+        let privacy = try PrivacyDesk(database: database, declarations: declarations)
+        let summary = privacy.summary
+        status.update { $0.privacy = summary }
+        state = Mutex(State(privacy: privacy))
+        self.node = node
+        self.blobs = blobs
+        self.status = status
+    }
+
+    /// ε that `dataset` has spent, nil where it isn't declared. Waits for a training under way.
+    func spent(of dataset: String) -> Double? {
+        status.current.privacy.first { $0.dataset == dataset }?.epsilon
+    }
+
+    /// The update of a round: the stored one where it was released before, else a new one.
+    /// `progress` is told the share of steps done, and stops the training by throwing.
+    func update(
+        for request: TrainingRequest, progress: (Double) throws -> Void
+    ) throws -> UpdateDraft {
+        let specification = request.specification
+        guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
+        guard let network = shape.network else {
+            let blob = try ModelFile.store(fixedUpdate(shape), shape: shape, in: blobs)
+            return try draft(request, blob: blob, ledgerPosition: 0)
+        }
+        guard let privacy = specification.privacy else {
+            throw TrainingRefusal.noPrivacyDeclared
+        }
+        return try state.withLock { state in
+            let (blob, position) = try Self.train(
+                request, network, shape, privacy, &state, blobs: blobs, status: status, progress)
+            return try draft(request, blob: blob, ledgerPosition: position)
+        }
+    }
+
+    private static func train(
+        _ request: TrainingRequest, _ network: Network, _ shape: ModelShape,
+        _ privacy: PrivacyDeclaration, _ state: inout State, blobs: BlobStore,
+        status: StatusBoard, _ progress: (Double) throws -> Void
+    ) throws -> (blob: Digest, ledgerPosition: UInt64) {
+        let specification = request.specification
+        let dataset = specification.dataset
+        let key = ReleaseKey(run: specification.run.bytes, round: UInt64(request.round))
+        if let update = try state.privacy.released(key, of: dataset) {
+            guard blobs.contains(update) else { throw TrainingRefusal.releasedUpdateMissing }
+            return (update, state.privacy.entryCount(of: dataset))
+        }
+        let base = try ModelFile.parameters(of: request.base, shape: shape, in: blobs)
+        let records = try records(of: dataset, &state)
+        guard
+            var sampler = PoissonSampler(
+                samplingRate: privacy.samplingRate, noiseMultiplier: privacy.noiseMultiplier,
+                recordCount: records.count)
+        else { throw TrainingRefusal.notTrainable }
+        let training = specification.training
+        let reservation = try state.privacy.reserve(
+            key, of: dataset, for: sampler.event(afterSteps: training.localSteps))
+        let summary = state.privacy.summary
+        status.update { $0.privacy = summary }
+        let trainer = DPSGDTrainer(
+            TrainingPlan(
+                network: network, steps: training.localSteps,
+                expectedBatch: training.expectedBatch, learningRate: training.learningRate,
+                momentum: training.momentum))
+        var generator = CryptographicGenerator()
+        let result = try trainer.train(
+            from: base, on: records, clipNorm: privacy.clipNorm, paidBy: reservation,
+            sampler: &sampler, using: &generator,
+            progress: { try progress(Double($0) / Double(training.localSteps)) })
+        let blob = try ModelFile.store(result.update, shape: shape, in: blobs)
+        let position = try state.privacy.commit(
+            reservation, used: result.event, update: blob, of: dataset)
+        return (blob, position)
+    }
+
+    private static func records(of dataset: String, _ state: inout State) throws -> Records {
+        if let records = state.records[dataset] { return records }
+        let declaration = try state.privacy.declaration(of: dataset)
+        let records = try DatasetFiles(source: declaration.source)
+            .trainingRecords(slice: declaration.slice)
+        state.records[dataset] = records
+        return records
+    }
+
+    /// The update of a run without training: small numbers that differ between nodes.
+    private func fixedUpdate(_ shape: ModelShape) -> [Float] {
+        let bytes = node.bytes
+        return (0..<shape.parameterCount).map { index in
+            (Float(bytes[index & 31]) - 127.5) * 0x1p-20
+        }
+    }
+
+    private func draft(
+        _ request: TrainingRequest, blob: Digest, ledgerPosition: UInt64
+    ) throws -> UpdateDraft {
+        guard let description = try ModelFile.describe(blob, in: blobs) else {
+            throw TrainingRefusal.releasedUpdateMissing
+        }
+        return UpdateDraft(
+            run: request.specification.run, round: request.round, base: request.base,
+            blob: description, ledgerPosition: ledgerPosition,
+            expiresAt: MachineClock.wallMilliseconds + Self.updateValidityMilliseconds)
+    }
+}
+
+/// Why this node gives no update to a round.
+enum TrainingRefusal: Error, Hashable, Sendable {
+    /// A data set here is only ever trained on with a privacy declaration.
+    case noPrivacyDeclared
+    case notTrainable
+    /// The ledger says that it was released, and its file is gone: it is not drawn again.
+    case releasedUpdateMissing
+}
+
+extension PrivacyDeclaration {
+    var samplingRate: Double { Double(samplingRateMillionths) / 1_000_000 }
+    var noiseMultiplier: Double { Double(noiseMultiplierMillionths) / 1_000_000 }
+    var clipNorm: Float { Float(clipNormMillionths) / 1_000_000 }
+}
+
+extension TrainingDeclaration {
+    var learningRate: Float { Float(learningRateMillionths) / 1_000_000 }
+    var momentum: Float { Float(momentumMillionths) / 1_000_000 }
+}

@@ -1,0 +1,23 @@
+import AegisLearning
+import AegisPrivacy
+
+/// Why a node gave no update, in words for the others and for its owner.
+enum TrainingFailure {
+    static func words(_ error: any Error) -> String {
+        switch error {
+        case BudgetError.exceeded(let spent, let asked, let budget):
+            "privacy budget: spent \(round(spent)), the round asks \(round(asked)), allowed "
+                + "\(round(budget))"
+        case NodeError.datasetMissing(let name): "no data set \(name)"
+        case TrainingRefusal.noPrivacyDeclared: "the run declares no privacy"
+        case TrainingRefusal.releasedUpdateMissing:
+            "the released update is gone and is not drawn again"
+        case TrainingError.diverged: "training diverged"
+        default: "training failed: \(error)"
+        }
+    }
+
+    private static func round(_ epsilon: Double) -> String {
+        "\((epsilon * 10_000).rounded() / 10_000)"
+    }
+}

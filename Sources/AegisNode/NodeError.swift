@@ -1,0 +1,124 @@
+import AegisCore
+package import AegisIdentity
+
+/// Why a node can't do what its owner asked.
+package enum NodeError: Error, Sendable {
+    case notJoined(String)
+    case alreadyJoined(String)
+    case directory(IdentityDirectoryError)
+    case datasetExists(String)
+    case datasetMissing(String)
+    /// No file of this name, plain or gzipped.
+    case datasetFileMissing(String)
+    case dataset(String, reason: String)
+    case token(JoinTokenError)
+    case join(JoinError)
+    /// What the admin answered: its problem's type and words.
+    case joinRefused(code: String, detail: String)
+    case adminUnreachable(String, reason: String)
+    /// What listens there is not of the mesh that the token or the earlier join names.
+    case adminNotAuthentic(String, PeerCertificateError)
+    /// The genesis that was closed does not have this node as it joined.
+    case leftOutOfGenesis
+    case genesisRefused(GenesisError)
+    case slice(String)
+}
+
+/// An error in words, with the next step where there is one.
+package struct FailureReport: Sendable {
+    package let message: String
+    package let hint: String?
+
+    package init(_ error: any Error) {
+        switch error {
+        case let error as NodeError: (message, hint) = Self.words(error)
+        case let error as ConfigurationError:
+            message = "node.yaml: \(error)"
+            hint = "correct the file, then start again"
+        default:
+            message = "\(error)"
+            hint = nil
+        }
+    }
+
+    private static func words(_ error: NodeError) -> (String, String?) {
+        switch error {
+        case .notJoined(let path):
+            ("there is no node in \(path)", "join first: aegis-node join --token … --dir \(path)")
+        case .alreadyJoined(let path):
+            ("\(path) is already in use", "choose another --dir; an identity is never overwritten")
+        case .directory(let error): words(error)
+        case .datasetExists(let name):
+            ("data set \(name) is already declared", "edit node.yaml to change it")
+        case .datasetMissing(let name):
+            (
+                "no data set \(name) is declared",
+                "declare it: aegis-node dataset add --dir … \(name) --source …"
+            )
+        case .datasetFileMissing(let path):
+            (
+                "\(path)[.gz] is missing",
+                "on Debian, `apt-get install dataset-fashion-mnist` puts the files into "
+                    + "/usr/share/datasets/fashion-mnist"
+            )
+        case .dataset(let name, let reason): ("data set \(name): \(reason)", nil)
+        case .token(let error): words(error)
+        case .join(let error): ("the join failed (\(error.code)): \(error)", hint(for: error.code))
+        case .joinRefused(let code, let detail):
+            ("the admin refused the join (\(code)): \(detail)", hint(for: code))
+        case .adminUnreachable(let address, let reason):
+            (
+                "no answer from the admin at \(address): \(reason)",
+                "check --admin (its mesh listener, not its API) and that aegis-admin runs"
+            )
+        case .adminNotAuthentic(let address, let reason):
+            (
+                "what listens at \(address) is not this mesh's admin: \(reason)",
+                "the token is of another mesh, or --admin is wrong"
+            )
+        case .leftOutOfGenesis:
+            (
+                "the mesh was founded without this node",
+                "ask the admin for a way to join the running mesh"
+            )
+        case .genesisRefused(let error): ("the genesis is not acceptable: \(error)", nil)
+        case .slice(let text): ("--slice \(text) is not I/N with 0 <= I < N", nil)
+        }
+    }
+
+    private static func words(_ error: IdentityDirectoryError) -> (String, String?) {
+        switch error {
+        case .alreadyExists(let path):
+            ("\(path) already exists", "choose another --dir; an identity is never overwritten")
+        case .insecureMode(let path, let mode, let allowed):
+            (
+                "\(path) has mode \(String(mode & 0o777, radix: 8)); others could read it",
+                "chmod \(String(allowed & 0o700, radix: 8)) \(path)"
+            )
+        default: ("\(error)", nil)
+        }
+    }
+
+    private static func words(_ error: JoinTokenError) -> (String, String?) {
+        switch error {
+        case .notAToken: ("this is no onboarding token", "it starts with aegisjoin1_")
+        case .wrongLength(let count):
+            ("the token has \(count) characters, not 141", "copy all of it")
+        case .badChecksum: ("the token has a typing error", "copy it again")
+        case .unsupportedVersion(let version): ("the token has version \(version), not 1", nil)
+        case .expired: ("the token has expired", "ask for a new one: aegis token create")
+        case .notAfterOutOfRange: ("the token's expiry is out of range", nil)
+        }
+    }
+
+    private static func hint(for code: String) -> String? {
+        switch code {
+        case "token-used", "token-expired", "unknown-token":
+            "ask the admin for a new token: aegis token create"
+        case "wrong-founding", "other-mesh", "foreign-mesh":
+            "the token is of another mesh than the one at --admin"
+        case "name-taken": "ask the admin for a token with another name"
+        default: nil
+        }
+    }
+}

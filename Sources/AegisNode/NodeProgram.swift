@@ -1,0 +1,119 @@
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+import AegisStore
+import AegisTransport
+package import Logging
+import NIOCore
+import NIOPosix
+package import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// `aegis-node run`: one identity, from its directory, until it is told to stop.
+package struct NodeProgram: Sendable {
+    private let directory: NodeDirectory
+    private let logger = Logger(label: "aegis-node")
+
+    package init(directory: NodeDirectory) { self.directory = directory }
+
+    /// Returns after SIGTERM or SIGINT.
+    package func run() async throws {
+        let service = NodeService(directory: directory, logger: logger)
+        let outcome = NodeService.Outcome()
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: service.recording(into: outcome),
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup)
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger))
+        try await group.run()
+        if let failure = outcome.failure { throw failure }
+    }
+
+    private var quietLogger: Logger {
+        var logger = logger
+        logger.logLevel = .error
+        return logger
+    }
+}
+
+/// The node as a service: waits for the founding where that is still open, then serves, until it is
+/// cancelled or told to shut down.
+package struct NodeService: Service {
+    let directory: NodeDirectory
+    let logger: Logger
+
+    package init(directory: NodeDirectory, logger: Logger) {
+        self.directory = directory
+        self.logger = logger
+    }
+
+    /// Keeps the first failure as it was thrown, for the program's last words.
+    final class Outcome: Sendable {
+        private let stored = Mutex<(any Error)?>(nil)
+        var failure: (any Error)? { stored.withLock { $0 } }
+        func set(_ error: any Error) { stored.withLock { $0 = $0 ?? error } }
+    }
+
+    struct Recorded: Service {
+        let service: NodeService
+        let outcome: Outcome
+
+        func run() async throws {
+            do { try await service.run() } catch is CancellationError {} catch {
+                outcome.set(error)
+            }
+        }
+    }
+
+    func recording(into outcome: Outcome) -> Recorded {
+        Recorded(service: self, outcome: outcome)
+    }
+
+    package func run() async throws {
+        try await cancelWhenGracefulShutdown { try await serve() }
+    }
+
+    private func serve() async throws {
+        let identityDirectory = try directory.identityDirectory()
+        let lock = try ProcessLock(directory: directory.path)
+        defer { withExtendedLifetime(lock) {} }
+        let configuration = try directory.configuration()
+        let identity = try identityDirectory.key()
+        let founding = try directory.founding()
+        let tls = try TLSIdentity.issue(
+            for: identity, mesh: founding.statement.mesh,
+            sequence: MachineClock.wallMilliseconds, now: MachineClock.wallSeconds)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var logger = logger
+        logger[metadataKey: "node"] = "\(configuration.name)"
+        do {
+            let genesis = try await openGenesis(
+                founding, identity: identity, tls: tls, group: group, logger: logger)
+            let assembly = try NodeAssembly(
+                directory: directory, configuration: configuration, identity: identity,
+                genesis: genesis, tls: tls, group: group, logger: logger)
+            try await assembly.run()
+            try? await group.shutdownGracefully()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private func openGenesis(
+        _ founding: SignedFounding, identity: IdentityKey, tls: TLSIdentity,
+        group: any EventLoopGroup, logger: Logger
+    ) async throws -> Genesis {
+        if let genesis = try directory.genesis(of: founding) { return genesis }
+        return try await FoundingWait(
+            directory: directory, identity: identity, founding: founding,
+            record: try directory.joinRecord(), tls: tls, group: group, logger: logger
+        ).genesis()
+    }
+}

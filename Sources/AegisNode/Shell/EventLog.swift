@@ -1,0 +1,107 @@
+import AegisCore
+import AegisProtocol
+import Logging
+
+/// Turns what happens to the protocol core into log lines and the status people see. A refusal of
+/// one kind from one peer is logged once and counted after that.
+struct EventLog: Sendable {
+    let roster: Roster
+    let status: StatusBoard
+    let logger: Logger
+
+    func name(of node: NodeID) -> String { roster.name(of: node) ?? node.short }
+
+    func record(_ event: Event) {
+        switch event {
+        case .refused(let peer, let refusal):
+            refused(peer, "\(refusal)")
+        case .updateHeld(let node, _, let round):
+            logger.debug(
+                "update held", metadata: ["from": "\(name(of: node))", "round": "\(round)"])
+        case .peerAbstained(let node, _, let round, let reason):
+            logger.info(
+                "participant abstains",
+                metadata: [
+                    "participant": "\(name(of: node))", "round": "\(round)", "reason": "\(reason)",
+                ])
+        case .viewTimedOut(let height, let view, let coordinator):
+            logger.notice(
+                "coordinator gave no result in time",
+                metadata: place(height, view, coordinator: coordinator))
+        case .viewEntered(let height, let view, let coordinator) where view > 0:
+            logger.notice(
+                "coordinator elected", metadata: place(height, view, coordinator: coordinator))
+        case .viewEntered(let height, let view, let coordinator):
+            logger.debug("height begun", metadata: place(height, view, coordinator: coordinator))
+        case .aggregateDiverged(let height, let view, let coordinator):
+            logger.error(
+                "the proposal names another aggregate than this node computed",
+                metadata: place(height, view, coordinator: coordinator))
+        case .forked(let height):
+            logger.critical(
+                "two certificates for one height: this node signs nothing more",
+                metadata: ["height": "\(height)"])
+        case .computeFailed(let height, let reason):
+            logger.error(
+                "aggregation failed", metadata: ["height": "\(height)", "reason": "\(reason)"])
+        default:
+            progress(event)
+        }
+    }
+
+    /// Logs a refusal the first time and counts it always.
+    func refused(_ peer: NodeID, _ reason: String) {
+        guard status.refused(name(of: peer), reason) else { return }
+        logger.warning(
+            "refused", metadata: ["peer": "\(name(of: peer))", "reason": "\(reason)"])
+    }
+
+    private func progress(_ event: Event) {
+        switch event {
+        case .commandPending(let sequence):
+            logger.info("command received", metadata: ["sequence": "\(sequence)"])
+        case .commandRefused(let sequence, let refusal):
+            logger.warning(
+                "command refused",
+                metadata: ["sequence": "\(sequence)", "reason": "\(refusal)"])
+        case .roundStarted(let run, let round):
+            logger.info("round started", metadata: ["run": "\(run)", "round": "\(round)"])
+        case .cutOff(let height, let view, let held, let isFinal):
+            logger.debug(
+                "stopped waiting for updates",
+                metadata: [
+                    "height": "\(height)", "view": "\(view)", "held": "\(held)",
+                    "final": "\(isFinal)",
+                ])
+        case .proposed(let height, let view, let kind):
+            logger.debug(
+                "proposed",
+                metadata: ["height": "\(height)", "view": "\(view)", "kind": "\(kind)"])
+        case .committed(let height, let kind, let run, let round, let view):
+            logger.info(
+                "committed",
+                metadata: [
+                    "height": "\(height)", "view": "\(view)", "kind": "\(kind)",
+                    "run": "\(run.map(\.description) ?? "-")", "round": "\(round)",
+                ])
+        case .runStarted(let run, let name):
+            logger.info("run started", metadata: ["run": "\(run)", "name": "\(name)"])
+        case .runEnded(let run, let outcome):
+            logger.info("run ended", metadata: ["run": "\(run)", "outcome": "\(outcome)"])
+        case .catchingUp(let height, let seen):
+            logger.notice(
+                "catching up", metadata: ["height": "\(height)", "seen": "\(seen)"])
+        default:
+            break
+        }
+    }
+
+    private func place(
+        _ height: UInt64, _ view: UInt32, coordinator: NodeID
+    ) -> Logger.Metadata {
+        [
+            "height": "\(height)", "view": "\(view)",
+            "coordinator": "\(name(of: coordinator))",
+        ]
+    }
+}

@@ -1,0 +1,79 @@
+import AegisAPI
+import AegisCore
+import AegisIdentity
+import AegisProtocol
+import AegisStore
+import AegisTransport
+import Logging
+
+/// What this node answers to its peers and to the admin.
+struct MeshEndpoints: MeshHandler {
+    let inbox: Inbox
+    let mail: PeerMail
+    let database: NodeDatabase
+    let status: StatusBoard
+    let events: EventLog
+
+    func received(
+        statements: [[UInt8]], from peer: NodeID
+    ) async -> StatementReception {
+        guard inbox.hasRoom(for: statements.count) else {
+            return .busy(retryAfter: .seconds(1))
+        }
+        mail.heard(from: peer)
+        for bytes in statements {
+            do {
+                inbox.add(.received(try Statement(decoding: bytes), from: peer))
+            } catch {
+                events.refused(peer, "\(error)")
+            }
+        }
+        return .accepted
+    }
+
+    func respond(to request: MeshRequest) async -> MeshResponse {
+        guard request.role == .participant || request.role == .observer else {
+            return .problem(403, type: "urn:aegis:problem:not-a-participant")
+        }
+        switch (request.method, request.path) {
+        case (.get, "/mesh/v1/status"):
+            do { return .json(try status.json) } catch {
+                return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
+            }
+        case (.get, "/mesh/v1/commits"):
+            return commits(request.query)
+        default:
+            return .notFound
+        }
+    }
+
+    private func commits(_ query: [String: String]) -> MeshResponse {
+        guard let height = UInt64(query["from"] ?? "1"),
+            let count = Int(query["count"] ?? "\(CommitList.countMax)"),
+            (1...CommitList.countMax).contains(count)
+        else {
+            return .problem(
+                400, type: "urn:aegis:problem:invalid-query",
+                "from is a height, count 1 to \(CommitList.countMax)")
+        }
+        do {
+            return .cbor(CommitList.encode(try database.commits(from: height, count: count)))
+        } catch {
+            return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
+        }
+    }
+
+    func refused(_ refusal: ConnectionRefusal) {
+        let (peer, reason) =
+            switch refusal {
+            case .certificate(let error, let address): (address, "\(error)")
+            case .policy(let refusal, let address): (address, "\(refusal)")
+            }
+        // The port differs at each attempt.
+        let host = peer.lastIndex(of: ":").map { String(peer[..<$0]) } ?? peer
+        if status.refused(host, reason) {
+            events.logger.warning(
+                "connection refused", metadata: ["peer": "\(host)", "reason": "\(reason)"])
+        }
+    }
+}

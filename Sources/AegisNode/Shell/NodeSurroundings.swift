@@ -1,0 +1,292 @@
+import AegisAPI
+import AegisCore
+import AegisCrypto
+import AegisProtocol
+import AegisStore
+import AegisTransport
+import Logging
+import Synchronization
+
+/// Performs what the protocol core decides: the node's hands. Long work runs on the two workers
+/// and answers through the inbox.
+final class NodeSurroundings: Surroundings {
+    let inbox: Inbox
+    let rules: MeshRules
+    let node: NodeID
+    let client: MeshClient
+    let mail: PeerMail
+    let blobs: BlobStore
+    let database: NodeDatabase
+    let status: StatusBoard
+    let events: EventLog
+    let trainer: TrainingDesk
+    let desk: AggregationDesk
+    let history: RunHistory
+    let training = Worker(niceness: 5)
+    let computing = Worker()
+    let logger: Logger
+
+    private let tasks = Mutex(Tasks())
+    private let fetcher: UpdateFetcher
+
+    private struct Tasks {
+        var training: Task<Void, Never>?
+        var synchronising: Task<Void, Never>?
+        var computing: [ComputeRequest: Task<Void, Never>] = [:]
+    }
+
+    init(_ parts: Parts) {
+        inbox = parts.inbox
+        rules = parts.rules
+        node = parts.node
+        client = parts.client
+        mail = parts.mail
+        blobs = parts.blobs
+        database = parts.database
+        status = parts.status
+        trainer = parts.trainer
+        history = parts.history
+        logger = parts.logger
+        let desk = AggregationDesk(blobs: parts.blobs)
+        self.desk = desk
+        let events = EventLog(
+            roster: parts.rules.roster, status: parts.status, logger: parts.logger)
+        self.events = events
+        let (client, blobs, computing) = (parts.client, parts.blobs, computing)
+        fetcher = UpdateFetcher(inbox: parts.inbox) { request in
+            let blob = request.statement.blob
+            try await client.download(
+                blob: blob.digest, byteCount: blob.byteCount, from: request.from, into: blobs)
+            try await computing.run { try desk.check(request) }
+        } failed: { request, error in
+            events.refused(request.statement.node, "its update did not arrive: \(error)")
+        }
+    }
+
+    struct Parts: Sendable {
+        let inbox: Inbox
+        let rules: MeshRules
+        let node: NodeID
+        let client: MeshClient
+        let mail: PeerMail
+        let blobs: BlobStore
+        let database: NodeDatabase
+        let status: StatusBoard
+        let trainer: TrainingDesk
+        let history: RunHistory
+        let logger: Logger
+    }
+
+    // MARK: Sending
+
+    func send(_ statements: [Statement], to recipients: [NodeID]) {
+        mail.send(statements, to: recipients)
+    }
+
+    // MARK: Updates and training
+
+    func fetch(_ request: FetchRequest) {
+        history.uses(request.statement.blob.digest, at: status.current.height)
+        fetcher.fetch(request)
+    }
+
+    func train(_ request: TrainingRequest) {
+        let task = Task { await runTraining(request) }
+        tasks.withLock { tasks in
+            tasks.training?.cancel()
+            tasks.training = task
+        }
+    }
+
+    func cancelTraining() {
+        tasks.withLock { tasks in
+            tasks.training?.cancel()
+            tasks.training = nil
+        }
+    }
+
+    @concurrent
+    private func runTraining(_ request: TrainingRequest) async {
+        let run = request.specification.run
+        do {
+            try await obtainModel(
+                request.base, of: request.specification, from: request.holders)
+            let (trainer, status) = (trainer, status)
+            let cancellation = Cancellation()
+            let draft = try await withTaskCancellationHandler {
+                try await training.run {
+                    try trainer.update(for: request) { share in
+                        try cancellation.check()
+                        status.update { $0.run?.progress = share }
+                    }
+                }
+            } onCancel: {
+                cancellation.cancel()
+            }
+            guard !Task.isCancelled else { return }
+            history.uses(draft.blob.digest, at: self.status.current.height)
+            inbox.add(.trained(draft))
+        } catch is CancellationError {
+            return
+        } catch {
+            guard !Task.isCancelled else { return }
+            let reason = TrainingFailure.words(error)
+            logger.warning(
+                "no update from this node",
+                metadata: ["round": "\(request.round)", "reason": "\(reason)"])
+            inbox.add(.abstained(run, round: request.round, reason: reason))
+        }
+    }
+
+    /// The model that a round starts from, from whoever has it.
+    private func obtainModel(
+        _ model: Digest, of specification: RunSpecification, from holders: [NodeID]
+    ) async throws {
+        guard !blobs.contains(model) else { return }
+        guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
+        if specification.rounds > 0, try await isInitialModel(model, of: specification) { return }
+        try await client.download(
+            blob: model, byteCount: ModelFile.byteCount(of: shape),
+            from: holders.filter { $0 != node }, into: blobs)
+    }
+
+    /// Makes the run's first model where that is what is missing: nobody need be asked for it.
+    private func isInitialModel(
+        _ model: Digest, of specification: RunSpecification
+    ) async throws -> Bool {
+        guard history.firstModel(of: specification.run) == model else { return false }
+        let desk = desk
+        return try await computing.run {
+            try desk.initialModel(specification).model == model
+        }
+    }
+
+    // MARK: Computing
+
+    func compute(_ request: ComputeRequest) {
+        tasks.withLock { tasks in
+            guard tasks.computing[request] == nil else { return }
+            tasks.computing[request] = Task {
+                await runComputation(request)
+                self.tasks.withLock { $0.computing[request] = nil }
+            }
+        }
+    }
+
+    @concurrent
+    private func runComputation(_ request: ComputeRequest) async {
+        let desk = desk
+        do {
+            let result: ComputeResult
+            switch request {
+            case .initialModel(let specification):
+                result = try await computing.run { try desk.initialModel(specification) }
+            case .aggregate(let aggregate):
+                try await obtainModel(
+                    aggregate.base, of: aggregate.specification, from: aggregate.holders)
+                result = try await computing.run { try desk.aggregate(aggregate) }
+            }
+            inbox.add(.computed(request, result))
+        } catch {
+            inbox.add(.computeFailed(request, reason: "\(error)"))
+        }
+    }
+
+    // MARK: Deciding
+
+    func apply(_ record: CommitRecord, _ state: ChainState) throws {
+        let header = try Header(decoding: record.header)
+        try database.insertCommit(
+            record.encoded, digest: SHA256.digest(of: record.header), at: header.height)
+        if header.kind == .round { fetcher.finish(through: header.round) }
+        history.committed(record, header, state)
+    }
+
+    func synchronise(from peers: [NodeID], fromHeight height: UInt64) {
+        let task = Task { await runSynchronisation(peers, from: height) }
+        tasks.withLock { tasks in
+            tasks.synchronising?.cancel()
+            tasks.synchronising = task
+        }
+    }
+
+    @concurrent
+    private func runSynchronisation(_ peers: [NodeID], from height: UInt64) async {
+        for peer in peers {
+            do {
+                let body = try await client.get(
+                    "/mesh/v1/commits?from=\(height)&count=\(CommitList.countMax)", from: peer,
+                    bytesMax: CommitList.bytesMax)
+                let records = try CommitList.decode(body)
+                for record in records { inbox.add(.received(.commit(record), from: peer)) }
+                if !records.isEmpty { return }
+            } catch {
+                guard !Task.isCancelled else { return }
+                logger.debug(
+                    "no commits from a peer",
+                    metadata: ["peer": "\(events.name(of: peer))", "reason": "\(error)"])
+            }
+        }
+    }
+
+    // MARK: Telling
+
+    func observed(_ event: Event) {
+        events.record(event)
+        history.observed(event)
+    }
+
+    func noted(_ status: ParticipantStatus) {
+        self.status.update { board in
+            board.height = status.height
+            board.view = Int(status.view)
+            board.state = NodeStatus.State(status)
+            guard let run = status.run else {
+                board.run = nil
+                return
+            }
+            let progress =
+                board.run?.id == run.description && board.run?.round == status.round
+                ? board.run?.progress ?? 0 : 0
+            board.run = NodeStatus.RunProgress(
+                id: run.description, name: status.name ?? "", round: status.round ?? 0,
+                rounds: status.rounds ?? 0, phase: status.phase.rawValue, progress: progress,
+                coordinator: status.coordinator.text,
+                waitingFor: status.waitingFor.map(events.name(of:)))
+        }
+    }
+
+    func stop() async {
+        cancelTraining()
+        fetcher.cancelAll()
+        let rest = tasks.withLock { tasks in
+            tasks.synchronising?.cancel()
+            return Array(tasks.computing.values)
+        }
+        for task in rest { task.cancel() }
+        await training.stop()
+        await computing.stop()
+    }
+}
+
+extension NodeStatus.State {
+    init(_ status: ParticipantStatus) {
+        switch status.phase {
+        case .idle: self = .idle
+        case .training: self = .training
+        case .proposal, .checking, .firstVote, .secondVote, .election: self = .agreeing
+        case .halted: self = .stopped
+        }
+    }
+}
+
+/// Tells a computation on another thread to stop.
+private final class Cancellation: Sendable {
+    private let isCancelled = Atomic<Bool>(false)
+
+    func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
+    func check() throws(CancellationError) {
+        if isCancelled.load(ordering: .relaxed) { throw CancellationError() }
+    }
+}

@@ -1,0 +1,163 @@
+import AegisAPI
+import AegisCore
+import AegisCrypto
+import AegisLearning
+import AegisProtocol
+import AegisStore
+import Logging
+import Synchronization
+
+/// What the node remembers of its runs beyond the chain: when rounds began, what their models are
+/// worth, and which blobs are still of use.
+final class RunHistory: Sendable {
+    /// Models of so many past rounds stay, for those who catch up.
+    private static let roundsKept = 3
+
+    private struct State {
+        var active: RunSpecification?
+        var firstModel: (run: RunID, model: Digest)?
+        var roundBegan: Instant?
+        /// Blobs by the height from which on they are of no use.
+        var passing: [(height: UInt64, blob: Digest)] = []
+        var kept: Set<Digest> = []
+    }
+
+    private let state = Mutex(State())
+    private let rules: MeshRules
+    private let database: NodeDatabase
+    private let blobs: BlobStore
+    private let status: StatusBoard
+    private let evaluator: Evaluator
+    private let worker: Worker
+    private let logger: Logger
+
+    init(
+        rules: MeshRules, database: NodeDatabase, blobs: BlobStore, status: StatusBoard,
+        evaluator: Evaluator, worker: Worker, logger: Logger
+    ) {
+        self.rules = rules
+        self.database = database
+        self.blobs = blobs
+        self.status = status
+        self.evaluator = evaluator
+        self.worker = worker
+        self.logger = logger
+    }
+
+    /// What was measured before a restart, and the state the chain had then.
+    func restore(_ chain: ChainState) throws {
+        let run = chain.active?.specification.run ?? chain.finished.last?.run
+        state.withLock { $0.active = chain.active?.specification }
+        guard let run else { return }
+        for (_, metrics) in try database.metrics(run: run.bytes) {
+            status.measured(try AegisAPI.decode(RoundMeasurement.self, from: metrics))
+        }
+    }
+
+    /// The model the active run began with, where this node has seen it begin.
+    func firstModel(of run: RunID) -> Digest? {
+        state.withLock { $0.firstModel?.run == run ? $0.firstModel?.model : nil }
+    }
+
+    func observed(_ event: Event) {
+        guard case .roundStarted = event else { return }
+        state.withLock { $0.roundBegan = MachineClock.now }
+    }
+
+    /// Called when a commit is on the disk.
+    func committed(_ record: CommitRecord, _ header: Header, _ chain: ChainState) {
+        let ended = MachineClock.now
+        let (specification, began) = state.withLock { state in
+            let (specification, began) = (state.active, state.roundBegan)
+            if header.kind == .configuration, let active = chain.active {
+                state.firstModel = (active.specification.run, active.model)
+            }
+            state.active = chain.active?.specification
+            return (specification, began)
+        }
+        guard header.kind == .round, let specification else { return }
+        let view = Self.view(of: record)
+        let seconds = began.map { (ended - $0) / .seconds(1) } ?? 0
+        let measurement = RoundMeasurement(
+            run: specification.run.description, round: header.round, height: header.height,
+            view: Int(view),
+            coordinator: rules.coordinator(height: header.height, view: view).text,
+            participants: header.included.map { rules.roster.entries[$0].node.text },
+            seconds: seconds, loss: nil, accuracy: nil,
+            epsilon: status.current.privacy.first { $0.dataset == specification.dataset }?.epsilon,
+            model: header.model.description)
+        store(measurement, of: specification)
+        Task { await evaluate(measurement, model: header.model, of: specification) }
+        release(header, isLast: chain.active == nil)
+    }
+
+    /// The view that decided: the certificate's votes are all of it.
+    private static func view(of record: CommitRecord) -> UInt32 {
+        guard let envelope = record.certificate.first,
+            let verified = Libsodium().verify(envelope),
+            let vote = try? Vote2(payload: verified.payload)
+        else { return 0 }
+        return vote.scope.view
+    }
+
+    @concurrent
+    private func evaluate(
+        _ measurement: RoundMeasurement, model: Digest, of specification: RunSpecification
+    ) async {
+        let (evaluator, blobs) = (evaluator, blobs)
+        do {
+            let evaluation = try await worker.run {
+                blobs.contains(model) ? try evaluator.evaluate(model, of: specification) : nil
+            }
+            guard let evaluation else { return }
+            var measurement = measurement
+            measurement.loss = evaluation.loss
+            measurement.accuracy = evaluation.accuracy
+            store(measurement, of: specification)
+            logger.info(
+                "model evaluated",
+                metadata: [
+                    "round": "\(measurement.round)", "loss": "\(evaluation.loss)",
+                    "accuracy": "\(evaluation.accuracy)",
+                ])
+        } catch {
+            logger.warning("the model could not be evaluated", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func store(_ measurement: RoundMeasurement, of specification: RunSpecification) {
+        status.measured(measurement)
+        do {
+            try database.setMetrics(
+                Array(try AegisAPI.encode(measurement)), run: specification.run.bytes,
+                round: measurement.round)
+        } catch {
+            logger.warning("a measurement was not stored", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    // MARK: Blobs that nobody needs any more
+
+    /// An update is of use until a few rounds later, a model too, unless it is the run's last.
+    func uses(_ blob: Digest, at height: UInt64) {
+        state.withLock { $0.passing.append((height + UInt64(Self.roundsKept), blob)) }
+    }
+
+    private func release(_ header: Header, isLast: Bool) {
+        let past = state.withLock { state in
+            if isLast {
+                state.kept.insert(header.model)
+            } else {
+                state.passing.append((header.height + UInt64(Self.roundsKept), header.model))
+            }
+            let past = state.passing.filter { $0.height <= header.height }
+            state.passing.removeAll { $0.height <= header.height }
+            return past.map(\.blob).filter { !state.kept.contains($0) }
+        }
+        for blob in past {
+            do { try blobs.remove(blob) } catch {
+                logger.warning("a blob was not removed", metadata: ["reason": "\(error)"])
+            }
+        }
+    }
+}

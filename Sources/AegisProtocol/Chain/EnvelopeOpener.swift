@@ -1,0 +1,78 @@
+import AegisCore
+
+/// Verifies envelopes, and remembers which it has verified: the votes of a certificate have mostly
+/// been seen before.
+struct EnvelopeOpener: Sendable {
+    private let rules: MeshRules
+    private var verified: [Digest: Verified<[UInt8]>] = [:]
+    /// In the order they came, so that the oldest goes first.
+    private var order: [Digest] = []
+    private var oldest = 0
+
+    init(_ rules: MeshRules) { self.rules = rules }
+
+    /// The payload of a statement of this type, its signature checked.
+    mutating func open<Payload: Sendable>(
+        _ envelope: SignedEnvelope, as type: StatementType,
+        _ decode: ([UInt8]) throws(StatementError) -> Payload
+    ) throws(EnvelopeRefusal) -> Verified<Payload> {
+        guard envelope.type == type else { throw .unexpected(envelope.type) }
+        guard let bytes = verify(envelope) else { throw .badSignature(envelope.sender) }
+        do { return try bytes.map(decode) } catch { throw .malformed(error) }
+    }
+
+    /// The same for a statement of an agreement: of a participant, in this mesh, under this roster.
+    mutating func open<Payload: AgreementStatement>(
+        _ envelope: SignedEnvelope, as type: Payload.Type
+    ) throws(EnvelopeRefusal) -> Placed<Payload> {
+        guard let index = rules.roster.index(of: envelope.sender) else {
+            throw .notAParticipant(envelope.sender)
+        }
+        let statement = try open(envelope, as: Payload.type, Payload.init(payload:)).payload
+        guard statement.scope.mesh == rules.mesh else { throw .foreignMesh }
+        guard statement.scope.roster == rules.rosterDigest else { throw .foreignRoster }
+        return Placed(index: index, envelope: envelope, statement: statement)
+    }
+
+    private mutating func verify(_ envelope: SignedEnvelope) -> Verified<[UInt8]>? {
+        guard envelope.bytes.count <= ProtocolLimits.verifiedBytesMax else {
+            return rules.cryptography.verify(envelope)
+        }
+        let digest = rules.cryptography.digest(envelope.bytes)
+        if let known = verified[digest] { return known }
+        guard let new = rules.cryptography.verify(envelope) else { return nil }
+        remember(new, as: digest)
+        return new
+    }
+
+    private mutating func remember(_ new: Verified<[UInt8]>, as digest: Digest) {
+        if order.count < ProtocolLimits.verifiedMax {
+            order.append(digest)
+        } else {
+            verified[order[oldest]] = nil
+            order[oldest] = digest
+            oldest = (oldest + 1) % order.count
+        }
+        verified[digest] = new
+    }
+}
+
+/// A verified statement of an agreement, and its sender's place in the roster.
+struct Placed<Payload: Sendable>: Sendable {
+    let index: Int
+    let envelope: SignedEnvelope
+    let statement: Payload
+}
+
+/// What is signed at a height and in a view.
+protocol AgreementStatement: Sendable {
+    static var type: StatementType { get }
+    var scope: StatementScope { get }
+    init(payload: [UInt8]) throws(StatementError)
+}
+
+extension HaveList: AgreementStatement { static var type: StatementType { .haveList } }
+extension Proposal: AgreementStatement { static var type: StatementType { .proposal } }
+extension Vote1: AgreementStatement { static var type: StatementType { .vote1 } }
+extension Vote2: AgreementStatement { static var type: StatementType { .vote2 } }
+extension Timeout: AgreementStatement { static var type: StatementType { .timeout } }

@@ -1,0 +1,232 @@
+import AegisCore
+
+/// Everything in a value that follows from the HaveLists and commands in its body. A coordinator
+/// makes its proposal of it, a voter compares: nothing in a header is the coordinator's choice
+/// but which lists it carries (PROTOCOL.md §2.5, §2.7).
+struct ValuePlan: Sendable {
+    /// Complete but for `aggregate` and `model`.
+    let header: Header
+    let body: [UInt8]
+    /// S, in the order of the roster; empty unless the kind is round.
+    let included: [HaveList.Member]
+    /// The run that starts, whose first model is to be computed.
+    let started: RunSpecification?
+    /// Commands listed by so many that one of them is honest.
+    let forced: [Digest]
+
+    /// Whether each voter computes a model before it votes.
+    var isComputed: Bool { header.kind == .round || started != nil }
+
+    /// The header with what was computed.
+    func header(with result: ComputeResult?) -> Header {
+        var header = header
+        header.aggregate = result?.aggregate ?? .zero
+        header.model = result?.model ?? .zero
+        return header
+    }
+}
+
+/// A command of the admin, verified.
+struct SignedCommand: Sendable {
+    let digest: Digest
+    let envelope: SignedEnvelope
+    let command: Command
+}
+
+extension MeshRules {
+    /// The version of the code that aggregates: a change of one bit in any result raises it.
+    static let aggregationVersion = 1
+
+    /// What these lists and commands decide after `state`.
+    func plan(
+        after state: ChainState, lists: [Placed<HaveList>], commands: [SignedCommand]
+    ) throws(ValueError) -> ValuePlan {
+        guard lists.count >= roster.quorum else { throw .tooFewLists(lists.count) }
+        try checkPlaces(of: lists, height: state.height + 1)
+        let body = Body(
+            lists: lists.map(\.envelope), commands: commands.map(\.envelope)
+        ).encoded
+        let time = committedTime(after: state, lists: lists)
+        var header = Header(
+            height: state.height + 1, kind: .configuration, previous: state.tip,
+            roster: rosterDigest, body: cryptography.digest(body), committedTime: time)
+        header.listView = lists[0].statement.scope.view
+        header.listSenders = lists.map(\.index)
+        let cutOffs = lists.map(\.statement.cutOffMilliseconds)
+        let middle = median(cutOffs)
+        header.cutOffMedianMilliseconds = middle
+        header.cutOffDeviationMilliseconds = median(
+            cutOffs.map { $0 > middle ? $0 - middle : middle - $0 })
+        let forced = listed(at: roster.inclusionThreshold, lists.map(\.statement.commands))
+        guard commands.isEmpty else {
+            return try planConfiguration(
+                header, body: body, commands: commands, after: state, forced: forced)
+        }
+        return try planRound(header, body: body, lists: lists, after: state, forced: forced)
+    }
+
+    private func planConfiguration(
+        _ header: Header, body: [UInt8], commands: [SignedCommand], after state: ChainState,
+        forced: [Digest]
+    ) throws(ValueError) -> ValuePlan {
+        var header = header
+        let next: ChainState
+        do {
+            next = try state.applying(
+                header, digest: .zero, commands: commands.map(\.command), mesh: mesh,
+                roster: roster)
+        } catch {
+            throw .chain(error)
+        }
+        var started: RunSpecification?
+        if let run = next.active, run.startedAt == header.height {
+            started = run.specification
+            header.run = run.specification.run
+        }
+        return ValuePlan(
+            header: header, body: body, included: [], started: started, forced: forced)
+    }
+
+    private func planRound(
+        _ header: Header, body: [UInt8], lists: [Placed<HaveList>], after state: ChainState,
+        forced: [Digest]
+    ) throws(ValueError) -> ValuePlan {
+        guard let run = state.active else { throw .nothingToDecide }
+        let included = includedSet(of: lists.map(\.statement))
+        var header = header
+        header.run = run.specification.run
+        header.round = run.round
+        header.base = run.model
+        if included.count >= run.updatesMin {
+            header.kind = .round
+            header.rule = run.specification.aggregation.rule.rawValue
+            header.ruleVersion = Self.aggregationVersion
+            header.included = included.map(\.index)
+            header.includedDigest = cryptography.digest(
+                CBOR.array(included.map { .digest($0.update) }).encoded)
+            return ValuePlan(
+                header: header, body: body, included: included, started: nil, forced: forced)
+        }
+        guard lists.allSatisfy(\.statement.isFinal) else {
+            throw .tooFewUpdates(included.count, needed: run.updatesMin)
+        }
+        header.kind = .skip
+        return ValuePlan(
+            header: header, body: body, included: [], started: nil, forced: forced)
+    }
+
+    /// The median of the lists' clocks, and always later than the commit before.
+    func committedTime(after state: ChainState, lists: [Placed<HaveList>]) -> UInt64 {
+        max(state.committedTime + 1, median(lists.map(\.statement.wallTime)))
+    }
+
+    /// S: whose update is in at least t of the lists, so that an honest node vouches for it. Where
+    /// two updates of one node are, honest nodes vouch for both: it signed two, and has none (§2.5).
+    private func includedSet(of lists: [HaveList]) -> [HaveList.Member] {
+        var included: [HaveList.Member] = []
+        for index in 0..<roster.count {
+            let digests = lists.map { list in
+                list.members.first { $0.index == index }.map { [$0.update] } ?? []
+            }
+            let vouched = listed(at: roster.inclusionThreshold, digests)
+            if vouched.count == 1 { included.append(.init(index: index, update: vouched[0])) }
+        }
+        return included
+    }
+
+    /// The digests that occur in at least `threshold` of the lists, ascending.
+    private func listed(at threshold: Int, _ lists: [[Digest]]) -> [Digest] {
+        let all = lists.joined().sorted()
+        var result: [Digest] = []
+        var start = 0
+        while start < all.count {
+            var end = start
+            while end < all.count, all[end] == all[start] { end += 1 }
+            if end - start >= threshold { result.append(all[start]) }
+            start = end
+        }
+        return result
+    }
+
+    private func checkPlaces(
+        of lists: [Placed<HaveList>], height: UInt64
+    ) throws(ValueError) {
+        var previous = -1
+        for list in lists {
+            let scope = list.statement.scope
+            guard list.index > previous, scope.height == height,
+                scope.view == lists[0].statement.scope.view,
+                list.statement.members.allSatisfy({ $0.index < roster.count })
+            else { throw .listOutOfPlace(list.envelope.sender) }
+            previous = list.index
+        }
+    }
+
+    /// The middle one, or the lower of the two in the middle: f liars among the q lists can't move
+    /// it past what some honest node said.
+    private func median<Number: Comparable>(_ numbers: [Number]) -> Number {
+        numbers.sorted()[(numbers.count - 1) / 2]
+    }
+}
+
+extension MeshRules {
+    /// The plan of a body that somebody else made.
+    func plan(
+        after state: ChainState, body bytes: [UInt8], using opener: inout EnvelopeOpener
+    ) throws(ValueError) -> ValuePlan {
+        let body: Body
+        do { body = try Body(decoding: bytes) } catch { throw .malformed(error) }
+        var lists: [Placed<HaveList>] = []
+        for envelope in body.lists {
+            do { lists.append(try opener.open(envelope, as: HaveList.self)) } catch {
+                throw .envelope(error)
+            }
+        }
+        let commands = try open(body.commands, using: &opener)
+        let plan = try plan(after: state, lists: lists, commands: commands)
+        // Our own encoder made `plan.body` of the same envelopes.
+        guard plan.body == bytes else { throw .bodyDiffers }
+        return plan
+    }
+
+    func open(
+        _ envelopes: [SignedEnvelope], using opener: inout EnvelopeOpener
+    ) throws(ValueError) -> [SignedCommand] {
+        var commands: [SignedCommand] = []
+        for envelope in envelopes {
+            guard envelope.sender == admin else {
+                throw .commandNotFromTheAdmin(envelope.sender)
+            }
+            do { commands.append(try open(command: envelope, using: &opener)) } catch {
+                throw .envelope(error)
+            }
+        }
+        return commands
+    }
+
+    func open(
+        command envelope: SignedEnvelope, using opener: inout EnvelopeOpener
+    ) throws(EnvelopeRefusal) -> SignedCommand {
+        let command = try opener.open(envelope, as: .command, Command.init(payload:)).payload
+        return SignedCommand(
+            digest: cryptography.digest(envelope.bytes), envelope: envelope, command: command)
+    }
+
+    /// Those of `candidates` that can be applied one after the other, oldest first. The order leaves
+    /// a coordinator no way to let a newer command push out an older one.
+    func applicable(
+        _ candidates: [SignedCommand], after state: ChainState, at time: UInt64
+    ) -> [SignedCommand] {
+        var state = state
+        var result: [SignedCommand] = []
+        for candidate in candidates.sorted(by: { $0.command.sequence < $1.command.sequence }) {
+            guard result.count < ProtocolLimits.commandsMax,
+                let next = state.applying(
+                    candidate.command, mesh: mesh, roster: roster, at: time)
+            else { continue }
+            state = next
+            result.append(candidate)
+        }
+        return result
+    }
+}

@@ -1,0 +1,127 @@
+import AegisCore
+
+extension Participant {
+    mutating func received(_ statement: Statement, from peer: NodeID) {
+        guard isStarted else { return }
+        setReachable(true, peer)
+        do throws(Refusal) { try take(statement, from: peer) } catch {
+            observe(.refused(from: peer, error))
+        }
+    }
+
+    private mutating func take(_ statement: Statement, from peer: NodeID) throws(Refusal) {
+        switch statement {
+        case .signed(let envelope): try received(envelope, statement, from: peer)
+        case .voteCertificate(let certificate):
+            let certified: CertifiedValue
+            do { certified = try rules.verify(certificate, using: &opener) } catch {
+                throw .certificate(error)
+            }
+            guard isPresent(certified.height, statement, from: peer) else { return }
+            certifiedValue(certified)
+        case .timeoutCertificate(let certificate):
+            let election: Election
+            do { election = try rules.verify(certificate, using: &opener) } catch {
+                throw .certificate(error)
+            }
+            guard isPresent(election.height, statement, from: peer) else { return }
+            elected(election)
+        case .commit(let record): try received(record, from: peer)
+        }
+    }
+
+    private mutating func received(
+        _ envelope: SignedEnvelope, _ statement: Statement, from peer: NodeID
+    ) throws(Refusal) {
+        switch envelope.type {
+        case .command: try receivedCommand(envelope)
+        case .update: try receivedUpdate(envelope, from: peer)
+        case .consent: try receivedAbstention(envelope, from: peer)
+        case .haveList:
+            guard let list = try present(envelope, as: HaveList.self, from: peer) else { return }
+            receivedList(list, from: peer)
+        case .proposal:
+            guard let proposal = try present(envelope, as: Proposal.self, from: peer) else {
+                return
+            }
+            try receivedProposal(proposal, from: peer)
+        case .vote1:
+            guard let vote = try present(envelope, as: Vote1.self, from: peer) else { return }
+            receivedVote1(vote, from: peer)
+        case .vote2:
+            guard let vote = try present(envelope, as: Vote2.self, from: peer) else { return }
+            receivedVote2(vote, from: peer)
+        case .timeout:
+            guard let timeout = try present(envelope, as: Timeout.self, from: peer) else {
+                return
+            }
+            try receivedTimeout(timeout, from: peer)
+        case .founding, .joinRequest, .genesisSignature, .tlsBinding, .hello:
+            throw .unexpected(envelope.type)
+        }
+    }
+
+    /// The verified statement, where it is of the height being decided. Earlier ones get the tip as
+    /// answer; later ones are kept, and make us catch up (R9).
+    private mutating func present<Payload: AgreementStatement>(
+        _ envelope: SignedEnvelope, as type: Payload.Type, from peer: NodeID
+    ) throws(Refusal) -> Placed<Payload>? {
+        let placed: Placed<Payload>
+        do { placed = try opener.open(envelope, as: type) } catch { throw .envelope(error) }
+        // What we said ourselves comes to us as `signed`, or from the journal.
+        guard placed.index != me,
+            isPresent(placed.statement.scope.height, .signed(envelope), from: peer)
+        else { return nil }
+        return placed
+    }
+
+    private mutating func isPresent(
+        _ height: UInt64, _ statement: Statement, from peer: NodeID
+    ) -> Bool {
+        if height < agreement.height { help(peer) }
+        if height > agreement.height { keepAhead(statement, from: peer, height: height) }
+        return height == agreement.height
+    }
+
+    /// Our own statement counts like everybody's once it is durable.
+    mutating func signed(_ slot: SigningSlot, _ envelope: SignedEnvelope) {
+        guard isStarted else { return }
+        do {
+            switch slot {
+            case .update: ownUpdate(envelope)
+            case .abstention: round?.ownAbstention = envelope
+            case .haveList:
+                let list = try opener.open(envelope, as: HaveList.self)
+                guard list.statement.scope == scope(agreement.view) else { return }
+                agreement.ownList = (list.statement, envelope)
+                receivedList(list, from: configuration.node)
+            case .proposal:
+                let proposal = try opener.open(envelope, as: Proposal.self)
+                guard proposal.statement.scope == scope(agreement.view) else { return }
+                agreement.ownProposal = envelope
+                try receivedProposal(proposal, from: configuration.node)
+            case .vote1:
+                let vote = try opener.open(envelope, as: Vote1.self)
+                guard vote.statement.scope.height == agreement.height else { return }
+                agreement.ownVote1 = envelope
+                receivedVote1(vote, from: configuration.node)
+            case .vote2:
+                let vote = try opener.open(envelope, as: Vote2.self)
+                guard vote.statement.scope.height == agreement.height else { return }
+                agreement.ownVote2 = envelope
+                receivedVote2(vote, from: configuration.node)
+            case .timeout:
+                let timeout = try opener.open(envelope, as: Timeout.self)
+                guard timeout.statement.scope.height == agreement.height else { return }
+                agreement.ownTimeout = envelope
+                try receivedTimeout(timeout, from: configuration.node)
+            }
+        } catch let refusal as Refusal {
+            observe(.refused(from: configuration.node, refusal))
+        } catch let refusal as EnvelopeRefusal {
+            observe(.refused(from: configuration.node, .envelope(refusal)))
+        } catch {
+            preconditionFailure("no other error is thrown")
+        }
+    }
+}

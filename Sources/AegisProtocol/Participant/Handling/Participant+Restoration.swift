@@ -1,0 +1,193 @@
+package import AegisCore
+
+// Starting again from the journal (§2.11, R10).
+extension Participant {
+    /// Takes back everything this node said at the height being decided, before it says more.
+    mutating func restore(_ records: [JournalRecord]) throws(RestorationError) {
+        if let run = chain.active {
+            round = RoundProgress(run, participants: rules.roster.count, at: now)
+        }
+        for record in records {
+            switch record {
+            case .signed(let slot, let envelope): try restore(slot, envelope)
+            case .proposal(let envelope): try restoreValue(envelope)
+            case .update(let envelope): try restoreUpdate(envelope)
+            case .voteCertificate(let certificate):
+                guard let certified = try? rules.verify(certificate, using: &opener) else {
+                    throw .badSignature
+                }
+                guard certified.height == agreement.height else { continue }
+                agreement.remember(certified)
+                if agreement.highest.map({ $0.view < certified.view }) ?? true {
+                    agreement.highest = certified
+                }
+            case .timeoutCertificate(let certificate):
+                guard let election = try? rules.verify(certificate, using: &opener) else {
+                    throw .badSignature
+                }
+                guard election.height == agreement.height else { continue }
+                if let highest = election.highest { agreement.remember(highest) }
+                if agreement.entry.map({ $0.view < election.view }) ?? true {
+                    agreement.entry = election
+                }
+            }
+        }
+        restoreView()
+    }
+
+    private mutating func restore(
+        _ slot: SigningSlot, _ envelope: SignedEnvelope
+    ) throws(RestorationError) {
+        guard envelope.sender == configuration.node, envelope.type == slot.type else {
+            throw .foreignRecord
+        }
+        if let height = slot.height, height != agreement.height { return }
+        switch slot {
+        case .update: ownUpdate(envelope)
+        case .abstention(let run, let number):
+            guard var current = round, current.specification.run == run,
+                current.round == number, current.training != .released
+            else { return }
+            current.ownAbstention = envelope
+            current.training = .abstained
+            current.hasAbstained[me] = true
+            round = current
+        case .haveList(_, let view, let sequence):
+            let list = try restored(envelope, as: HaveList.self).statement
+            if let last = agreement.ownList?.statement,
+                (last.scope.view, last.sequence) >= (view, sequence)
+            {
+                return
+            }
+            agreement.ownList = (list, envelope)
+        case .proposal(_, let view):
+            guard Int64(view) > agreement.proposedView else { return }
+            agreement.proposedView = Int64(view)
+            agreement.ownProposal = envelope
+            try restoreValue(envelope)
+        case .vote1(_, let view):
+            let vote = try restored(envelope, as: Vote1.self)
+            guard agreement.vote1.map({ $0.view < view }) ?? true else { return }
+            agreement.vote1 = (view, vote.statement.value)
+            agreement.ownVote1 = envelope
+        case .vote2(_, let view):
+            let vote = try restored(envelope, as: Vote2.self)
+            guard Int64(view) > agreement.vote2View else { return }
+            agreement.vote2View = Int64(view)
+            agreement.ownVote2 = envelope
+            if agreement.vote1.map({ $0.view < view }) ?? true {
+                agreement.vote1 = (view, vote.statement.value)
+            }
+        case .timeout(_, let view):
+            _ = try restored(envelope, as: Timeout.self)
+            guard Int64(view) > agreement.timeoutView else { return }
+            agreement.timeoutView = Int64(view)
+            agreement.ownTimeout = envelope
+        }
+    }
+
+    private mutating func restored<Payload: AgreementStatement>(
+        _ envelope: SignedEnvelope, as type: Payload.Type
+    ) throws(RestorationError) -> Placed<Payload> {
+        do { return try opener.open(envelope, as: type) } catch {
+            switch error {
+            case .badSignature, .notAParticipant: throw .badSignature
+            case .malformed(let error): throw .malformed(error)
+            case .unexpected, .foreignMesh, .foreignRoster: throw .foreignRecord
+            }
+        }
+    }
+
+    private mutating func restoreValue(_ envelope: SignedEnvelope) throws(RestorationError) {
+        let placed = try restored(envelope, as: Proposal.self)
+        guard placed.statement.scope.height == agreement.height,
+            let value = try? checkedValue(placed, using: &opener)
+        else { return }
+        agreement.remember(value)
+    }
+
+    private mutating func restoreUpdate(_ envelope: SignedEnvelope) throws(RestorationError) {
+        guard let index = rules.roster.index(of: envelope.sender),
+            let statement = try? opener.open(
+                envelope, as: .update, UpdateStatement.init(payload:)
+            ).payload
+        else { throw .foreignRecord }
+        let digest = rules.cryptography.digest(envelope.bytes)
+        guard let current = round, index != me, statement.run == current.specification.run,
+            statement.round == current.round, statement.base == current.base,
+            current.update(digest) == nil
+        else { return }
+        round?.updates[index].append(
+            KnownUpdate(
+                digest: digest, envelope: envelope, statement: statement, state: .fetching,
+                holders: [envelope.sender], isPersisted: true))
+    }
+
+    /// R10: never behind anything this node said or knows to be certified.
+    private mutating func restoreView() {
+        var view = max(agreement.timeoutView, agreement.vote2View, agreement.proposedView, 0)
+        if let vote1 = agreement.vote1 { view = max(view, Int64(vote1.view)) }
+        if let highest = agreement.highest { view = max(view, Int64(highest.view)) }
+        if let entry = agreement.entry { view = max(view, Int64(entry.view) + 1) }
+        if let list = agreement.ownList { view = max(view, Int64(list.statement.scope.view)) }
+        agreement.view = UInt32(view)
+        if let list = agreement.ownList?.statement, list.scope.view == agreement.view {
+            agreement.listSequence = list.sequence + 1
+            agreement.pendingList = list
+        } else {
+            agreement.ownList = nil
+        }
+    }
+
+    /// Resumes: says again what it said, and asks what it missed.
+    mutating func start() {
+        guard !isStarted else { return }
+        isStarted = true
+        let own = agreement
+        if let list = own.ownList, let placed = try? opener.open(list.envelope, as: HaveList.self) {
+            receivedList(placed, from: configuration.node)
+        }
+        if let proposal = own.ownProposal,
+            let placed = try? opener.open(proposal, as: Proposal.self)
+        {
+            // Of this view or of an earlier one, which is then ignored.
+            try? receivedProposal(placed, from: configuration.node)
+        }
+        for envelope in [own.ownVote1, own.ownVote2, own.ownTimeout].compactMap(\.self)
+        where own.height == agreement.height {
+            countAgain(envelope)
+        }
+        if let round, own.height == agreement.height {
+            self.round?.startedAt = now
+            startDeadlines(round.specification)
+            if round.training == .deferred {
+                startTimer(.training, after: configuration.timing.trainingDelay)
+            }
+        }
+        if !others.isEmpty {
+            perform(.synchronise(from: others, fromHeight: agreement.height))
+        }
+        retransmit()
+    }
+
+    /// What this node said counts as before the crash, and may complete a quorum.
+    private mutating func countAgain(_ envelope: SignedEnvelope) {
+        let me = configuration.node
+        if let vote = try? opener.open(envelope, as: Vote1.self) {
+            receivedVote1(vote, from: me)
+        } else if let vote = try? opener.open(envelope, as: Vote2.self) {
+            receivedVote2(vote, from: me)
+        } else if let timeout = try? opener.open(envelope, as: Timeout.self) {
+            try? receivedTimeout(timeout, from: me)
+        }
+    }
+}
+
+/// Why a node's own journal is not believed.
+package enum RestorationError: Error, Hashable, Sendable {
+    case notAParticipant(NodeID)
+    /// Signed by another key, or for another mesh: the journal and the key don't belong together.
+    case foreignRecord
+    case badSignature
+    case malformed(StatementError)
+}

@@ -1,0 +1,71 @@
+import AegisCore
+import AegisProtocol
+
+/// A disk that loses at a crash what was not synchronised.
+struct SimulatedDisk {
+    private var journal: [JournalRecord] = []
+    private var commits: [CommitRecord] = []
+    private var chain: ChainState
+    private var pendingRecords: [JournalRecord] = []
+    private var pendingCommits: [(CommitRecord, ChainState)] = []
+    /// Updates that are here, by the digest of their blob; durable before anybody is told.
+    var blobs: Set<Digest> = []
+    /// What was released for a round: released again as it is.
+    var released: [ReleaseKey: UpdateDraft] = [:]
+
+    struct ReleaseKey: Hashable {
+        let run: RunID
+        let round: Int
+    }
+
+    init(_ chain: ChainState) { self.chain = chain }
+
+    mutating func append(_ record: JournalRecord) { pendingRecords.append(record) }
+
+    mutating func append(_ commit: CommitRecord, _ state: ChainState) {
+        pendingCommits.append((commit, state))
+    }
+
+    mutating func synchroniseJournal() {
+        journal += pendingRecords
+        pendingRecords = []
+    }
+
+    mutating func synchroniseCommits() {
+        for (commit, state) in pendingCommits {
+            commits.append(commit)
+            chain = state
+        }
+        pendingCommits = []
+        // Of decided heights nothing binds any more.
+        journal.removeAll { record in
+            guard case .signed(let slot, _) = record, let height = slot.height else {
+                return false
+            }
+            return height <= chain.height
+        }
+    }
+
+    mutating func crash() {
+        pendingRecords = []
+        pendingCommits = []
+    }
+
+    mutating func loseJournal() { journal = [] }
+
+    /// The envelope recorded for a slot, and whether its payload is this one.
+    func recorded(_ slot: SigningSlot) -> SignedEnvelope? {
+        for case .signed(slot, let envelope) in pendingRecords.reversed() { return envelope }
+        for case .signed(slot, let envelope) in journal.reversed() { return envelope }
+        return nil
+    }
+
+    func commits(from height: UInt64, count: Int) -> [CommitRecord] {
+        guard height >= 1, height <= UInt64(commits.count) else { return [] }
+        return Array(commits[(Int(height) - 1)...].prefix(count))
+    }
+
+    var durable: DurableState {
+        DurableState(chain: chain, tip: commits.last, records: journal)
+    }
+}

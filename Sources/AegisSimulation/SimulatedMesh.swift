@@ -1,0 +1,62 @@
+import AegisCore
+import AegisProtocol
+
+/// A founded mesh and the commands its admin gives.
+struct SimulatedMesh {
+    let rules: MeshRules
+    let commands: [SignedEnvelope]
+
+    init(_ options: SimulationOptions) {
+        let cryptography = SymbolicCryptography()
+        let admin = Self.node(200)
+        guard let mesh = MeshID(Array(repeating: 7, count: 16)),
+            let run = RunID(Array(repeating: 9, count: 16))
+        else { preconditionFailure("sixteen bytes each") }
+        let policy = MeshPolicy(strictThree: options.strictThree, viewTimeoutMilliseconds: 1_000)
+        let founding = FoundingStatement(
+            mesh: mesh, name: "simulated", admin: admin, policy: policy,
+            foundedAt: UInt64(Simulation.epoch - 1_000_000))
+        let entries = (0..<options.participants).map { index in
+            RosterEntry(
+                node: Self.node(UInt8(index + 1)), name: "node-\(index)", address: "-:\(index)")
+        }
+        guard
+            let roster = try? Roster(
+                epoch: 1, entries: entries, strictThree: options.strictThree)
+        else { preconditionFailure("distinct names and nodes") }
+        let genesis = GenesisStatement(
+            mesh: mesh, founding: cryptography.digest(founding.payload), roster: roster)
+        rules = MeshRules(founding: founding, genesis: genesis, cryptography: cryptography)
+        var actions: [Command.Action] = [.start(Self.specification(run, options))]
+        if options.isStopped { actions.append(.stop(run, reason: "enough")) }
+        commands = actions.enumerated().map { index, action in
+            let command = Command(
+                mesh: mesh, sequence: UInt64(index + 1),
+                expiresAt: UInt64(Simulation.epoch + 100_000_000), action: action)
+            return cryptography.sign(.command, from: admin, payload: command.payload)
+        }
+    }
+
+    private static func node(_ number: UInt8) -> NodeID {
+        guard let node = NodeID(Array(repeating: number, count: 32)) else {
+            preconditionFailure("thirty-two bytes")
+        }
+        return node
+    }
+
+    private static func specification(
+        _ run: RunID, _ options: SimulationOptions
+    ) -> RunSpecification {
+        RunSpecification(
+            run: run, name: "run", model: .none(parameters: 10), dataset: "none",
+            rounds: options.rounds,
+            training: TrainingDeclaration(
+                localSteps: 1, expectedBatch: 1, learningRateMillionths: 1,
+                momentumMillionths: 0, seed: 1),
+            privacy: nil,
+            aggregation: AggregationDeclaration(
+                rule: .mean, byzantine: 0, updateNormMaxMillionths: 1),
+            deadlines: Deadlines(softMilliseconds: 1_500, hardMilliseconds: 4_000),
+            participantsMin: options.participantsMin)
+    }
+}

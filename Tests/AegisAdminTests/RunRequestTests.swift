@@ -1,0 +1,136 @@
+import AegisAPI
+import AegisAdmin
+import AegisCore
+import AegisPrivacy
+import AegisProtocol
+import Foundation
+import Testing
+
+@Suite("Run requests") struct RunRequestTests {
+    private static let id = RunID([UInt8](repeating: 7, count: 16))
+
+    private func read(
+        _ json: String, participants: Int = 5, faultTolerance: Int = 1
+    ) throws -> RunSpecification {
+        try RunRequestReader(participants: participants, faultTolerance: faultTolerance)
+            .read(try AegisAPI.document(Array(json.utf8)), run: try unwrap(Self.id))
+    }
+
+    private func faults(_ json: String) throws -> [String: String] {
+        do {
+            _ = try read(json)
+            return [:]
+        } catch let problem as Problem {
+            return Dictionary(
+                uniqueKeysWithValues: (problem.faults ?? []).map { ($0.field, $0.message) })
+        }
+    }
+
+    private static let demo = """
+        {"name": "demo", "dataset": "fashion-mnist", "rounds": 10,
+         "model": {"kind": "mlp", "hidden": [64]}, "participants_min": 4,
+         "training": {"local_steps": 30, "expected_batch": 512, "learning_rate": 0.5, "seed": 1},
+         "privacy": {"epsilon": 3, "delta": 1e-5, "sampling_rate": 0.042667, "clip_norm": 1.0},
+         "aggregation": {"rule": "trimmed-mean", "byzantine": 1, "update_norm_max": 100},
+         "deadlines": {"soft": 10, "hard": 60}}
+        """
+
+    @Test("a request becomes a specification of whole numbers")
+    func specification() throws {
+        let run = try read(Self.demo)
+        #expect(run.name == "demo")
+        #expect(run.model == .multilayerPerceptron(hidden: [64]))
+        #expect(run.rounds == 10)
+        #expect(run.participantsMin == 4)
+        #expect(run.training.learningRateMillionths == 500_000)
+        #expect(run.training.momentumMillionths == 0)
+        #expect(run.privacy?.samplingRateMillionths == 42_667)
+        #expect(run.privacy?.deltaTrillionths == 10_000_000)
+        #expect(run.aggregation.rule == .trimmedMean)
+        #expect(run.deadlines == Deadlines(softMilliseconds: 10_000, hardMilliseconds: 60_000))
+        // Nodes decode what the admin encodes.
+        #expect(try RunSpecification(run.cbor) == run)
+    }
+
+    @Test("the noise for an ε keeps it over all steps, and by less than 0.1 %")
+    func calibration() throws {
+        let privacy = try #require(try read(Self.demo).privacy)
+        let mechanism = try #require(
+            SampledGaussian(
+                samplingRate: 0.042667,
+                noiseMultiplier: Double(privacy.noiseMultiplierMillionths) / 1e6))
+        let epsilon = RDPAccountant.epsilon(mechanism, steps: 300, delta: 1e-5)
+        #expect(epsilon <= 3)
+        #expect(epsilon > 2.997)
+    }
+
+    @Test("a noise multiplier is taken as it is given")
+    func noiseMultiplier() throws {
+        let json = Self.demo.replacing("\"epsilon\": 3", with: "\"noise_multiplier\": 1.25")
+        #expect(try read(json).privacy?.noiseMultiplierMillionths == 1_250_000)
+    }
+
+    @Test("a run without training needs little more than a size")
+    func noTraining() throws {
+        let run = try read(
+            """
+            {"name": "bare", "dataset": "none", "rounds": 3,
+             "model": {"kind": "none", "parameters": 1000000}}
+            """, participants: 3, faultTolerance: 0)
+        #expect(run.model == .none(parameters: 1_000_000))
+        #expect(run.privacy == nil)
+        #expect(run.participantsMin == 2)
+        #expect(run.aggregation.rule == .mean)
+    }
+
+    @Test("all faults are named at once, each with its field and its range")
+    func allFaults() throws {
+        let faults = try faults(
+            """
+            {"name": "De mo", "dataset": "", "rounds": 0, "color": "red",
+             "model": {"kind": "mlp", "hidden": [64, 0]}, "participants_min": 5,
+             "training": {"local_steps": 1.5, "expected_batch": 10, "learning_rate": "fast",
+               "warmup": 1},
+             "privacy": {"epsilon": 3, "noise_multiplier": 1, "delta": 2, "sampling_rate": 0.1,
+               "clip_norm": 1},
+             "aggregation": {"rule": "median"}, "deadlines": {"soft": 10, "hard": 5}}
+            """)
+        #expect(faults["rounds"] == "must be a whole number from 1 to 100000, is 0")
+        #expect(faults["model.hidden[1]"] == "must be a whole number from 1 to 65536, is 0")
+        #expect(faults["training.learning_rate"]?.hasSuffix("is \"fast\"") == true)
+        #expect(faults["training.local_steps"]?.hasSuffix("is 1.5") == true)
+        #expect(faults["participants_min"] == "must be a whole number from 1 to 4, is 5")
+        #expect(faults["aggregation.rule"] == "must be mean or trimmed-mean, is \"median\"")
+        #expect(faults["deadlines.hard"] == "must be at least soft, 10.0 s; is 5.0 s")
+        #expect(faults["color"]?.hasPrefix("is not a field here; there is name,") == true)
+        let others = [
+            "name", "dataset", "training.warmup", "privacy.delta", "privacy.epsilon",
+        ]
+        for field in others { #expect(faults[field] != nil, "\(field)") }
+    }
+
+    @Test("privacy is never left out by accident")
+    func privacyIsExplicit() throws {
+        let start = try #require(Self.demo.range(of: "\"privacy\""))
+        let end = try #require(Self.demo.range(of: "\"aggregation\""))
+        var json = Self.demo
+        json.removeSubrange(start.lowerBound..<end.lowerBound)
+        #expect(try faults(json)["privacy"]?.hasPrefix("is missing") == true)
+        json.insert(contentsOf: "\"privacy\": \"none\", ", at: start.lowerBound)
+        #expect(try read(json).privacy == nil)
+        #expect(try faults(json.replacing("\"none\"", with: "\"off\""))["privacy"] != nil)
+    }
+
+    @Test(
+        "a rule that can't work with so few updates is a fault",
+        arguments: [("\"byzantine\": 1", "\"byzantine\": 2", "aggregation.byzantine")])
+    func rule(old: String, new: String, field: String) throws {
+        #expect(try faults(Self.demo.replacing(old, with: new))[field] != nil)
+    }
+
+    @Test(
+        "anything but an object is a fault, not a crash", arguments: ["[]", "3", "null", "\"x\""])
+    func notAnObject(json: String) throws {
+        #expect(try faults(json)["body"]?.hasPrefix("must be an object") == true)
+    }
+}

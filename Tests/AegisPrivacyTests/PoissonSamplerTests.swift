@@ -1,0 +1,76 @@
+import AegisPrivacy
+import Testing
+
+@Suite("Poisson sampling")
+struct PoissonSamplerTests {
+    @Test("each record is drawn with rate q, independently of its neighbours")
+    func independent() throws {
+        let (records, steps, rate) = (400, 4000, 0.1)
+        var sampler = try #require(
+            PoissonSampler(samplingRate: rate, noiseMultiplier: 1, recordCount: records))
+        var generator = TestGenerator(state: 7)
+        var counts = [Double](repeating: 0, count: records)
+        var neighbours = [0.0, 0.0]
+        var sizes: [Double] = []
+        for _ in 0..<steps {
+            let drawn = sampler.draw(using: &generator)
+            #expect(drawn == drawn.sorted() && Set(drawn).count == drawn.count)
+            sizes.append(Double(drawn.count))
+            for index in drawn { counts[index] += 1 }
+            let set = Set(drawn)
+            for index in drawn {
+                // Records that share a random word, and records that do not.
+                if set.contains(index + 1) { neighbours[index & 1] += 1 }
+            }
+        }
+        // χ² of the inclusion counts: mean 400, standard deviation √800.
+        let mean = Double(steps) * rate
+        let chiSquared = counts.reduce(0) {
+            $0 + ($1 - mean) * ($1 - mean) / (mean * (1 - rate))
+        }
+        #expect(abs(chiSquared - Double(records)) < 5 * (2 * Double(records)).squareRoot())
+        // Pairs: q² each.
+        let pairs = Double(steps * records) / 2 * rate * rate
+        for count in neighbours { #expect(abs(count - pairs) < 6 * pairs.squareRoot()) }
+        // A binomial batch size has its variance too: a fixed or truncated batch would not.
+        let average = sizes.reduce(0, +) / Double(steps)
+        let variance = sizes.reduce(0) { $0 + ($1 - average) * ($1 - average) } / Double(steps)
+        #expect(abs(average - 40) < 0.5)
+        #expect(abs(variance - 36) < 4)
+    }
+
+    @Test("the event says what was drawn, the empty and the full sample included")
+    func events() throws {
+        var generator = TestGenerator(state: 1)
+        var none = try #require(
+            PoissonSampler(samplingRate: 0, noiseMultiplier: 1, recordCount: 10))
+        #expect(none.draw(using: &generator).isEmpty)
+        #expect(none.event.steps == 1)
+        var all = try #require(
+            PoissonSampler(samplingRate: 1, noiseMultiplier: 2, recordCount: 10))
+        for _ in 0..<3 { #expect(all.draw(using: &generator) == Array(0..<10)) }
+        #expect(all.event.steps == 3)
+        #expect(all.event == all.event(afterSteps: 3))
+        #expect(all.event.mechanism.noiseMultiplier == 2)
+        #expect(all.event(afterSteps: 4).covers(all.event))
+        #expect(!all.event(afterSteps: 2).covers(all.event))
+        #expect(!none.event(afterSteps: 9).covers(all.event))
+        #expect(
+            PoissonSampler(samplingRate: 2, noiseMultiplier: 1, recordCount: 1) == nil)
+    }
+
+    @Test("the threshold is exact: a word equal in its high half is decided by its low half")
+    func ties() throws {
+        struct Fixed: RandomNumberGenerator {
+            var words: [UInt64]
+            mutating func next() -> UInt64 { words.removeFirst() }
+        }
+        // q = 2⁻³² + 2⁻³³: high half 1, low half 2³⁰ of 2³¹.
+        let rate = 0x1p-32 + 0x1p-33
+        var sampler = try #require(
+            PoissonSampler(samplingRate: rate, noiseMultiplier: 1, recordCount: 2))
+        let half: UInt64 = 0x4000_0000
+        var generator = Fixed(words: [0x1_0000_0001, (half - 1) << 33, half << 33])
+        #expect(sampler.draw(using: &generator) == [0])
+    }
+}
