@@ -126,6 +126,12 @@ height_of() {
 
 top_height() { aegis node list --output json | jq '[.items[].status.height // 0] | max'; }
 
+# is_reachable NAME SINCE: the admin has had its answer since then.
+is_reachable() {
+    aegis node list --output json | jq -e --arg name "$1" --arg since "$2" '
+        .items[] | select(.name == $name) | .reachable and .last_seen > $since'
+}
+
 higher_than() { [ "$(top_height)" -gt "$1" ]; }
 
 at_one_height() {

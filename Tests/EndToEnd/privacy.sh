@@ -33,15 +33,14 @@ remember_epsilon() {
 }
 
 crash_once() {
-    local name=${mesh_names[$((RANDOM % ${#mesh_names[@]}))]} other
+    local name=${mesh_names[$((RANDOM % ${#mesh_names[@]}))]} other since
     for other in "${mesh_names[@]}"; do remember_epsilon "$other"; done
-    sleep_ms $((200 + RANDOM % 601))
+    sleep_ms $((100 + RANDOM % 501))
     kill_process "$name"
     remember_ledger "$name"
+    since=$(date -u +%FT%T.%3NZ)
     mesh_start_node "$name"
-    wait_until 20 "$name to serve again" serves "$name"
-    # The admin has asked it since.
-    sleep_ms 1200
+    wait_until 20 "$name to be back" is_reachable "$name" "$since"
     remember_epsilon "$name"
 }
 
@@ -102,7 +101,7 @@ dataset: $dataset
 model: softmax
 rounds: $rounds
 participants_min: 2
-training: {local_steps: 6, expected_batch: 200, learning_rate: 2}
+training: {local_steps: 60, expected_batch: 200, learning_rate: 0.1}
 privacy: {epsilon: 3, delta: 1e-5, sampling_rate: 0.1, clip_norm: 1}
 aggregation: {rule: mean, update_norm_max: 100}
 deadlines: {soft: 1, hard: 10}

@@ -42,11 +42,6 @@ port_is_taken() {
     contains "$work/$part/refused-$BASHPID.txt" "$1"
 }
 
-is_reachable() {
-    aegis node list --output json | jq -e --arg name "$1" --arg since "$2" '
-        .items[] | select(.name == $name) | .reachable and .last_seen > $since'
-}
-
 small_mesh mesh north lakeside riverside
 largest=0
 for name in "${mesh_names[@]}"; do
