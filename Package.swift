@@ -138,6 +138,13 @@ let package = Package(
             path: "agents/aegis-admin", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        .testTarget(
+            name: "AegisProtocolTests",
+            dependencies: ["AegisCore", "AegisProtocol", "AegisSimulation"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisSimulationTests", dependencies: ["AegisSimulation"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
