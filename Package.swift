@@ -196,6 +196,13 @@ let package = Package(
                 "AegisTransport", crypto, logging, nioCore, nioPosix, swiftASN1, x509,
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisProtocolTests",
+            dependencies: ["AegisCore", "AegisProtocol", "AegisSimulation"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisSimulationTests", dependencies: ["AegisSimulation"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
