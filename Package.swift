@@ -108,8 +108,8 @@ let package = Package(
             name: "AegisNode",
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
-                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore", "AegisTransport",
-                "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
+                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore",
+                "AegisTransport", "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
                 unixSignals, yams,
             ],
             swiftSettings: strict),
@@ -139,7 +139,7 @@ let package = Package(
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
             name: "aegis-node",
-            dependencies: ["AegisNode", "AegisTelemetry", argumentParser, logging],
+            dependencies: ["AegisAPI", "AegisNode", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-node", swiftSettings: strict),
         .executableTarget(
             name: "aegis-admin",

@@ -32,6 +32,8 @@ package enum IDXParser {
     /// More items or bytes a row than any data set here has: a bound on what a header can claim.
     package static let itemsMax = 100_000_000
     package static let rowBytesMax = 1 << 20
+    /// Memory taken on a header's word alone; beyond it memory grows with the bytes that come.
+    private static let reservedBytesMax = 1 << 26
 
     package static func labels(
         keeping rows: [Int]? = nil, pull: (Int) throws -> [UInt8]
@@ -79,6 +81,7 @@ package enum IDXParser {
     ) throws -> [UInt8] {
         var kept: [UInt8] = []
         guard let rows else {
+            kept.reserveCapacity(min(count * bytesEach, reservedBytesMax))
             try stream.take(count * bytesEach, into: &kept, pull)
             try stream.end(pull)
             return kept
@@ -91,7 +94,7 @@ package enum IDXParser {
                 throw IDXError.rowsNotAscending(index: index)
             }
         }
-        kept.reserveCapacity(rows.count * bytesEach)
+        kept.reserveCapacity(min(rows.count * bytesEach, reservedBytesMax))
         var next = 0
         for row in rows {
             try stream.skip((row - next) * bytesEach, pull)

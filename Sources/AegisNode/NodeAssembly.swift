@@ -80,7 +80,7 @@ struct NodeAssembly: Sendable {
         do {
             try await withThrowingTaskGroup { group in
                 group.addTask { try await server.run() }
-                group.addTask { await surroundings.mail.run() }
+                group.addTask { try await surroundings.mail.run() }
                 group.addTask {
                     let address = try await server.boundAddress
                     logger.info(

@@ -74,6 +74,21 @@ package struct PrivacyLedger: Sendable {
 
     package func state(of key: ReleaseKey) -> ChargeState { charges[key] ?? .uncharged }
 
+    /// How often something was charged, attempts that died included, and how often released.
+    package var chargeCounts: (reserved: Int, released: Int) {
+        var counts = (reserved: 0, released: 0)
+        for charge in charges.values {
+            switch charge {
+            case .uncharged: break
+            case .reserved(let attempt): counts.reserved += Int(clamping: attempt)
+            case .released(let attempt, _):
+                counts.reserved += Int(clamping: attempt)
+                counts.released += 1
+            }
+        }
+        return counts
+    }
+
     /// ε after `event`, whether or not the budget allows it.
     package func spent(after event: MechanismEvent) -> Double {
         accountant.composing(event).epsilon(delta: budget.delta)

@@ -62,9 +62,11 @@ extension Simulation {
     mutating func killCoordinator() {
         guard isFaulty, let interval = options.coordinatorKillInterval else { return }
         queue.schedule(.killCoordinator, at: time + interval)
-        guard let status = nodes.compactMap(\.participant?.status).max(by: { left, right in
-            (left.height, left.view) < (right.height, right.view)
-        }) else { return }
+        guard
+            let status = nodes.compactMap(\.participant?.status).max(by: { left, right in
+                (left.height, left.view) < (right.height, right.view)
+            })
+        else { return }
         for node in nodes.indices where nodes[node].id == status.coordinator { crash(node) }
     }
 

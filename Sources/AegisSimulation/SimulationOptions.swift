@@ -32,6 +32,21 @@ package struct SimulationOptions: Hashable, Sendable {
 
     package init(participants: Int) { self.participants = participants }
 
+    /// Everything at once: what it takes to catch a shell that breaks its duty within few seeds.
+    package static func harsh(participants: Int, twins: Int = 0) -> SimulationOptions {
+        var options = SimulationOptions(participants: participants)
+        options.rounds = 3
+        options.faultMilliseconds = 20_000
+        options.lossPerMille = 100
+        options.duplicationPerMille = 100
+        options.delayMilliseconds = 30
+        options.partitionInterval = 700
+        options.crashRate = 200
+        options.crashOnVotePerMille = 300
+        options.twins = twins
+        return options
+    }
+
     /// Options for `participants` nodes; f of them at most are faulty for good.
     package init(drawing random: inout SimulationRandom, participants: Int) {
         self.participants = participants

@@ -142,17 +142,19 @@ struct AggregationRuleTests {
         for rule in [AggregationRule.mean, .trimmedMean(byzantine: 2)] {
             let bits = try rule.aggregate(updates).map(\.bitPattern)
             #expect(try rule.aggregate(updates.reversed()).map(\.bitPattern) == bits)
-            let raw = try updates.map { update in
-                var bytes: [UInt8] = []
+            var memory: [UnsafeMutableRawBufferPointer] = []
+            defer { for block in memory { block.deallocate() } }
+            var raw: [NodeUpdate] = []
+            for update in updates {
+                let block = UnsafeMutableRawBufferPointer.allocate(
+                    byteCount: 4 * 2049 + 1, alignment: 16)
+                memory.append(block)
+                let unaligned = UnsafeMutableRawBufferPointer(rebasing: block.dropFirst())
                 update.values.withValues(in: 0..<2049) { values in
-                    bytes = [0] + Array(UnsafeRawBufferPointer(values))
+                    unaligned.copyMemory(from: UnsafeRawBufferPointer(values))
                 }
-                let memory = UnsafeMutableRawBufferPointer.allocate(
-                    byteCount: bytes.count, alignment: 16)
-                memory.copyBytes(from: bytes)
-                let unaligned = UnsafeRawBufferPointer(rebasing: memory.dropFirst())
-                return NodeUpdate(
-                    node: update.node, values: try #require(RawUpdate(unaligned)))
+                let source = try #require(RawUpdate(UnsafeRawBufferPointer(unaligned)))
+                raw.append(NodeUpdate(node: update.node, values: source))
             }
             #expect(try rule.aggregate(raw).map(\.bitPattern) == bits)
         }

@@ -84,8 +84,16 @@ struct IdentityDirectoryTests {
         _ = try folder.write(".node.partial-0badc0de/identity.key", [1])
         _ = try folder.write(".node.partial-0badc0de/ca/ca.pem", [1])
         _ = try folder.write(".node2.partial-1", [1])
+        // Links are removed, never followed.
+        let bystander = try TemporaryFolder()
+        let kept = try bystander.write("kept", [1])
+        for link in [folder.path + "/.node.partial-1", partial + "/link"] {
+            try FileManager.default.createSymbolicLink(
+                atPath: link, withDestinationPath: bystander.path)
+        }
         _ = try create()
         #expect(try left().sorted() == [".node2.partial-1", "node"])
+        #expect(FileManager.default.fileExists(atPath: kept))
     }
 
     @Test("a folder or key that others can read is refused, and the error says which")

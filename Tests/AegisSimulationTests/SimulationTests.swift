@@ -7,7 +7,8 @@ import Testing
 struct SimulationTests {
     /// The first failing report of these seeds.
     private func failure(
-        seeds: Range<UInt64>, participants: Int, change: (inout SimulationOptions) -> Void = { _ in }
+        seeds: Range<UInt64>, participants: Int,
+        change: (inout SimulationOptions) -> Void = { _ in }
     ) -> SimulationReport? {
         for seed in seeds {
             var random = SimulationRandom(seed)

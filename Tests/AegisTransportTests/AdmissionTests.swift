@@ -26,7 +26,8 @@ struct AdmissionTests {
 
     /// curl's answer: the HTTP status, or 000 where there was none.
     private func curl(
-        _ address: MeshAddress, leaf: String? = nil, key: String? = nil, _ more: String...
+        _ address: MeshAddress, leaf: String? = nil, key: String? = nil,
+        _ more: [String] = []
     ) async throws -> String {
         var arguments = [
             "curl", "-sk", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}",
@@ -45,8 +46,7 @@ struct AdmissionTests {
     private func curl(
         _ address: MeshAddress, as identity: TLSIdentity, _ more: String...
     ) async throws -> String {
-        try await curl(
-            address, leaf: identity.leafPEM, key: identity.privateKeyPEM, more.first ?? "-4")
+        try await curl(address, leaf: identity.leafPEM, key: identity.privateKeyPEM, more)
     }
 
     @Test("a member is let in; no certificate, TLS 1.2 and a non-member are not")
@@ -82,6 +82,22 @@ struct AdmissionTests {
         }
         #expect(!handler.refusals.isEmpty)
         await stranger.client.shutdown()
+    }
+
+    @Test("a body without an announced length is bounded too")
+    func chunked() async throws {
+        let south = try Participant()
+        try await withServer(north.identity, handler: handler) { _, address in
+            for (byteCount, status) in [(1 << 20, "200"), (1 << 20 | 1, "413"), (9 << 20, "413")] {
+                try Files.write([UInt8](repeating: 1, count: byteCount), to: directory.file("b"))
+                let answer = try await curl(
+                    address, as: south.identity, "-H", "Transfer-Encoding: chunked", "-H",
+                    "Expect:", "--data-binary", "@" + directory.file("b"))
+                // Far too much is cut off, and curl may not get to see why.
+                #expect(answer == status || (byteCount > 4 << 20 && answer == "000"))
+            }
+        }
+        #expect(handler.seen.withLock { $0.requests.map(\.body.count) } == [1 << 20])
     }
 
     @Test("an expired leaf, another mesh's and a copied binding are refused, each by its name")

@@ -2,9 +2,9 @@
 /// declared for the target in Package.swift.
 enum ImportTable {
     /// Comes with the toolchain. A pure module gets the mathematics of the C library, no more.
-    private static let pure: Set<String> = ["Glibc", "Synchronization"]
+    private static let pure: Set<String> = ["Darwin", "Glibc", "Synchronization"]
     private static let shell: Set<String> = [
-        "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
+        "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Synchronization",
     ]
     private static let nio: Set<String> = [
         "NIOConcurrencyHelpers", "NIOCore", "NIOFoundationCompat", "NIOHTTP1", "NIOPosix",
@@ -12,7 +12,7 @@ enum ImportTable {
     ]
     private static let server: Set<String> = [
         "HTTPTypes", "Hummingbird", "HummingbirdCore", "HummingbirdTLS", "Logging",
-        "ServiceLifecycle",
+        "ServiceLifecycle", "UnixSignals",
     ]
 
     static let modules: [String: Set<String>] = [
@@ -41,7 +41,8 @@ enum ImportTable {
         "AegisNode": shell.union([
             "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
             "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry",
-            "AegisTransport", "Logging", "ServiceLifecycle", "Yams",
+            "AegisTransport", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals",
+            "Yams",
         ]),
         "AegisAdmin": shell.union(nio).union(server).union([
             "AegisAPI", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy",

@@ -8,7 +8,9 @@ extension Rule {
     ]
 
     static let unfinished = Rule(name: "nothing left for later") { file in
-        file.lines.enumerated().flatMap { index, line in
+        let marks = marks.filter(file.contains)
+        guard !marks.isEmpty else { return [] }
+        return file.lines.enumerated().flatMap { index, line in
             marks.filter { line.containsWord($0) }.map {
                 file.finding(line: index + 1, "`\($0)`: finish it or file it")
             }
@@ -16,7 +18,9 @@ extension Rule {
     }
 
     static let machine = Rule(name: "no paths of a machine, no registry's host") { file in
-        file.lines.enumerated().flatMap { index, line in
+        let places = places.filter(file.contains)
+        guard !places.isEmpty else { return [] }
+        return file.lines.enumerated().flatMap { index, line in
             places.filter { line.contains($0) }.map {
                 file.finding(line: index + 1, "`\($0)` is true on one machine only")
             }

@@ -4,6 +4,7 @@ struct SourceFile {
     let path: String
     let isExecutable: Bool
     let lines: [String]
+    private let bytes: [UInt8]
     /// The bytes with comments and the insides of strings blanked; for Swift files only.
     let code: [UInt8]
     private let lineStarts: [Int]
@@ -14,7 +15,8 @@ struct SourceFile {
         var text = text
         if text.hasSuffix("\n") { text.removeLast() }
         lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        let code = path.hasSuffix(".swift") ? CodeScanner.code(of: Array(text.utf8)) : []
+        bytes = Array(text.utf8)
+        let code = path.hasSuffix(".swift") ? CodeScanner.code(of: bytes) : []
         self.code = code
         lineStarts = [0] + code.indices.filter { code[$0] == .newline }.map { $0 + 1 }
     }
@@ -44,15 +46,23 @@ struct SourceFile {
         return low
     }
 
+    /// Whether `text` stands anywhere in the file, comments and strings included.
+    func contains(_ text: String) -> Bool {
+        !Self.positions(of: Array(text.utf8), in: bytes).isEmpty
+    }
+
+    private static func positions(of token: [UInt8], in bytes: [UInt8]) -> [Int] {
+        guard let first = token.first, bytes.count >= token.count else { return [] }
+        return (0...(bytes.count - token.count)).filter { start in
+            bytes[start] == first && bytes[start..<(start + token.count)].elementsEqual(token)
+        }
+    }
+
     /// Where `token` stands in the code and isn't the middle of a longer identifier.
     func occurrences(of token: String) -> [Int] {
         let token = Array(token.utf8)
-        guard let first = token.first, let last = token.last, code.count >= token.count else {
-            return []
-        }
-        return (0...(code.count - token.count)).filter { start in
-            guard code[start] == first, code[start..<(start + token.count)].elementsEqual(token)
-            else { return false }
+        guard let first = token.first, let last = token.last else { return [] }
+        return Self.positions(of: token, in: code).filter { start in
             let end = start + token.count
             let joinsBefore = first.isIdentifier && start > 0 && code[start - 1].isIdentifier
             let joinsAfter = last.isIdentifier && end < code.count && code[end].isIdentifier

@@ -17,7 +17,9 @@ struct AegisNodeCommand: AsyncParsableCommand {
               aegis-node run --dir north
             """,
         version: NodeVersion.text,
-        subcommands: [JoinCommand.self, DatasetCommand.self, RunCommand.self])
+        subcommands: [
+            JoinCommand.self, DatasetCommand.self, RunCommand.self, CheckCommand.self,
+        ])
 }
 
 /// Where a node keeps everything it has.

@@ -98,20 +98,35 @@ enum Disk {
         }
     }
 
-    /// Best effort, for what was never moved to its place.
-    static func removeTree(_ path: String) {
-        for name in names(in: path) where unlink("\(path)/\(name)") != 0 {
-            removeTree("\(path)/\(name)")
+    /// Best effort, for what was never moved to its place. By descriptors, so that a link in a
+    /// folder that others write to leads nowhere; only what is this user's.
+    static func removeTree(_ path: String, in folder: Int32 = AT_FDCWD) {
+        let directory = openat(folder, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard directory >= 0 else {
+            unlinkat(folder, path, 0)
+            return
         }
-        rmdir(path)
+        defer { close(directory) }
+        var status = stat()
+        guard fstat(directory, &status) == 0, status.st_uid == geteuid() else { return }
+        for name in names(in: directory) { removeTree(name, in: directory) }
+        unlinkat(folder, path, AT_REMOVEDIR)
     }
 
     /// None where there is no such directory.
     static func names(in path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
+        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { return [] }
+        defer { close(directory) }
+        return names(in: directory)
+    }
+
+    private static func names(in directory: Int32) -> [String] {
+        // closedir closes the descriptor it was given: a second one.
+        guard let stream = fdopendir(dup(directory)) else { return [] }
+        defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(directory) {
+        while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { name in
                 String(decoding: name.prefix { $0 != 0 }, as: UTF8.self)
             }

@@ -37,7 +37,9 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
             faults.append("datasets: a name has 1 to 64 bytes")
         }
         if let slice {
-            if !(1...10_000).contains(slice.count) || !(0..<max(slice.count, 1)).contains(slice.index) {
+            if !(1...10_000).contains(slice.count)
+                || !(0..<max(slice.count, 1)).contains(slice.index)
+            {
                 faults.append("datasets.\(name).slice: needs 0 <= index < count <= 10000")
             }
             if let alpha = slice.dirichletAlpha, !(alpha > 0 && alpha <= 1_000) {

@@ -1,5 +1,5 @@
 extension SliceDeclaration {
-    /// Reads `I/N` and `iid` or `dirichlet:ALPHA`, as the command line takes them; nil for no slice.
+    /// Reads `I/N` and `iid` or `dirichlet:ALPHA`; nil where there is no slice.
     package init?(slice: String?, partition: String, seed: UInt64) throws(NodeError) {
         guard let slice else { return nil }
         let parts = slice.split(separator: "/", omittingEmptySubsequences: false)

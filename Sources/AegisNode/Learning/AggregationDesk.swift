@@ -28,7 +28,8 @@ struct AggregationDesk: Sendable {
             case .mean: .mean
             case .trimmedMean: .trimmedMean(byzantine: declaration.byzantine)
             }
-        let aggregate = try withUpdates(of: request.parts[...], shape: shape, collected: []) { updates in
+        let aggregate = try withUpdates(of: request.parts[...], shape: shape, collected: []) {
+            updates in
             try rule.aggregate(updates)
         }
         let base = try ModelFile.parameters(of: request.base, shape: shape, in: blobs)

@@ -15,7 +15,9 @@ struct PrivacyDesk: Sendable {
     init(database: NodeDatabase, declarations: [DatasetDeclaration]) throws {
         self.database = database
         self.declarations = declarations
-        for declaration in declarations { ledgers[declaration.name] = try Self.open(declaration, in: database) }
+        for declaration in declarations {
+            ledgers[declaration.name] = try Self.open(declaration, in: database)
+        }
     }
 
     /// Replays what is on the disk; the owner's budget as `node.yaml` has it now is written down

@@ -16,7 +16,8 @@ struct EventLog: Sendable {
         case .refused(let peer, let refusal):
             refused(peer, "\(refusal)")
         case .updateHeld(let node, _, let round):
-            logger.debug("update held", metadata: ["from": "\(name(of: node))", "round": "\(round)"])
+            logger.debug(
+                "update held", metadata: ["from": "\(name(of: node))", "round": "\(round)"])
         case .peerAbstained(let node, _, let round, let reason):
             logger.info(
                 "participant abstains",

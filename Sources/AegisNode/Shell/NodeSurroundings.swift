@@ -245,7 +245,8 @@ final class NodeSurroundings: Surroundings {
                 board.run = nil
                 return
             }
-            let progress = board.run?.id == run.description && board.run?.round == status.round
+            let progress =
+                board.run?.id == run.description && board.run?.round == status.round
                 ? board.run?.progress ?? 0 : 0
             board.run = NodeStatus.RunProgress(
                 id: run.description, name: status.name ?? "", round: status.round ?? 0,

@@ -33,9 +33,11 @@ final class PeerMail: Sendable {
         queue.wake()
     }
 
-    func run() async {
+    /// Delivers until the task is cancelled, also where there is nobody to deliver to.
+    func run() async throws {
         await withDiscardingTaskGroup { group in
             for queue in queues.values { group.addTask { await queue.run() } }
         }
+        while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 }

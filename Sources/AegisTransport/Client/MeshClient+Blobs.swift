@@ -15,11 +15,13 @@ extension MeshClient {
         if store.contains(digest) { return }
         var failures: [MeshClientError] = []
         for holder in holders {
-            do {
+            do throws(MeshClientError) {
                 return try await exchange(with: holder) { session, url in
-                    try await fetch(
-                        digest, byteCount: byteCount, from: holder, session: session, url: url,
-                        into: store, progress: progress)
+                    try await withTaskExecutorPreference(DiskExecutor.shared) {
+                        try await fetch(
+                            digest, byteCount: byteCount, from: holder, session: session,
+                            url: url, into: store, progress: progress)
+                    }
                 }
             } catch {
                 // Our own disk won't be better with another holder.
@@ -33,6 +35,7 @@ extension MeshClient {
         throw .noHolder(digest, failures)
     }
 
+    @concurrent
     private func fetch(
         _ digest: Digest, byteCount: UInt64, from node: NodeID, session: PeerLink.Session,
         url: String, into store: BlobStore, progress: (@Sendable (UInt64) -> Void)?

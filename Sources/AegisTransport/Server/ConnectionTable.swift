@@ -13,14 +13,23 @@ final class ConnectionTable: Sendable {
 
     private let state = Mutex(State())
 
-    func add(_ channel: any Channel, of node: NodeID) {
-        state.withLock { $0.channels[node, default: [:]][ObjectIdentifier(channel)] = channel }
+    /// Whether the peer may have one more connection.
+    func add(_ channel: any Channel, of node: NodeID) -> Bool {
+        let added = state.withLock { state in
+            guard state.channels[node]?.count ?? 0 < TransportLimits.connectionsPerPeerMax else {
+                return false
+            }
+            state.channels[node, default: [:]][ObjectIdentifier(channel)] = channel
+            return true
+        }
+        guard added else { return false }
         channel.closeFuture.whenComplete { _ in
             self.state.withLock {
                 $0.channels[node]?[ObjectIdentifier(channel)] = nil
                 if $0.channels[node]?.isEmpty == true { $0.channels[node] = nil }
             }
         }
+        return true
     }
 
     func close(_ node: NodeID) {

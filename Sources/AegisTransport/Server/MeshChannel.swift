@@ -42,13 +42,14 @@ struct MeshChannel: ServerChildChannel {
                 context: context(),
                 customVerificationCallback: { certificates, promise in
                     let leaf = certificates.first.flatMap { try? $0.toDERBytes() }
-                    guard let peer = admission.peer(leaf: leaf, address: address) else {
+                    guard let peer = admission.peer(leaf: leaf, address: address),
+                        connections.add(channel, of: peer.node)
+                    else {
                         promise.succeed(.failed)
                         return
                     }
                     slot.peer = peer
                     deadline.cancel()
-                    connections.add(channel, of: peer.node)
                     promise.succeed(.certificateVerified)
                 },
                 configuration: .init())

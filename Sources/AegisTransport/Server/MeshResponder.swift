@@ -84,18 +84,24 @@ struct MeshResponder: Sendable {
         }
     }
 
-    /// The body, or nil where it is longer. A length that says so is refused before a byte of it is
-    /// read.
+    /// The body, or nil where it is longer than `bytesMax`. Of a longer one some is read and
+    /// dropped: a connection that is closed with bytes unread is reset, and the peer would not see
+    /// the answer.
     private func collect(_ request: Request, bytesMax: Int) async throws -> [UInt8]? {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bytesMax {
-            return nil
-        }
+        let announced = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        var isTooLong = announced > bytesMax
         var bytes: [UInt8] = []
+        var total = 0
         for try await buffer in request.body {
-            guard bytes.count + buffer.readableBytes <= bytesMax else { return nil }
-            bytes += buffer.readableBytesView
+            total += buffer.readableBytes
+            if total > bytesMax {
+                isTooLong = true
+                bytes = []
+            }
+            if total > 4 * bytesMax { return nil }
+            if !isTooLong { bytes += buffer.readableBytesView }
         }
-        return bytes
+        return isTooLong ? nil : bytes
     }
 
     private func query(of request: Request) -> [String: String] {
