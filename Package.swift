@@ -173,6 +173,8 @@ let package = Package(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
             swiftSettings: strict),
         .testTarget(
+            name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
+        .testTarget(
             name: "AegisTelemetryTests", dependencies: ["AegisTelemetry", logging],
             swiftSettings: strict),
         .testTarget(
