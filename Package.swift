@@ -173,6 +173,8 @@ let package = Package(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
             swiftSettings: strict),
         .testTarget(
+            name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
+        .testTarget(
             name: "AegisTelemetryTests", dependencies: ["AegisTelemetry", logging],
             swiftSettings: strict),
         .testTarget(
@@ -195,6 +197,13 @@ let package = Package(
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
                 "AegisTransport", crypto, logging, nioCore, nioPosix, swiftASN1, x509,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisProtocolTests",
+            dependencies: ["AegisCore", "AegisProtocol", "AegisSimulation"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AegisSimulationTests", dependencies: ["AegisSimulation"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

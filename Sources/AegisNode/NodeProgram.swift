@@ -1,6 +1,7 @@
 import AegisCore
 import AegisCrypto
 import AegisIdentity
+import AegisLearning
 import AegisProtocol
 import AegisStore
 import AegisTransport
@@ -20,6 +21,8 @@ package struct NodeProgram: Sendable {
 
     /// Returns after SIGTERM or SIGINT.
     package func run() async throws {
+        // Touches the environment, so it comes before there are threads that read it.
+        LinearAlgebra.prepare()
         let service = NodeService(directory: directory, logger: logger)
         let outcome = NodeService.Outcome()
         let group = ServiceGroup(

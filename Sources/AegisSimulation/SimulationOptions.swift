@@ -37,10 +37,10 @@ package struct SimulationOptions: Hashable, Sendable {
         var options = SimulationOptions(participants: participants)
         options.rounds = 3
         options.faultMilliseconds = 20_000
-        options.lossPerMille = 100
+        options.lossPerMille = 50
         options.duplicationPerMille = 100
         options.delayMilliseconds = 30
-        options.partitionInterval = 700
+        options.partitionInterval = 2_500
         options.crashRate = 200
         options.crashOnVotePerMille = 300
         options.twins = twins

@@ -16,7 +16,7 @@ package enum TransportLimits {
     package static let connectionsPerPeerMax = 16
     /// Bounds a peer's share of memory to `blobTransfersPerPeerMax × blobChunkBytes`.
     package static let blobTransfersPerPeerMax = 4
-    package static let blobChunkBytes = 256 << 10
+    package static let blobChunkBytes = 128 << 10
     /// A request that isn't a batch of statements: joining, signatures.
     package static let requestBytesMax = 1 << 20
     package static let connectTimeout = TimeAmount.seconds(3)

@@ -48,8 +48,8 @@ struct TestNode {
     let identity = IdentityKey.generate()
     let tls: TLSIdentity
 
-    init(mesh: MeshID) throws {
-        tls = try TLSIdentity.issue(for: identity, mesh: mesh, sequence: 1, now: noon / 1_000)
+    init(mesh: MeshID, now: UInt64 = noon) throws {
+        tls = try TLSIdentity.issue(for: identity, mesh: mesh, sequence: 1, now: now / 1_000)
     }
 
     func request(

@@ -66,7 +66,8 @@ enum ImportTable {
 
     /// What a test target needs beyond its module's own imports.
     static let testExtras: [String: Set<String>] = [
-        "AegisAdminTests": ["AsyncHTTPClient"]
+        "AegisAdminTests": ["AsyncHTTPClient"],
+        "AegisTransportTests": ["SwiftASN1"],
     ]
 
     /// What files of `target` may import, or nil where the table doesn't know it.

@@ -81,8 +81,6 @@ package struct FoundingEndpoints: MeshHandler {
     }
 
     private static func response(_ problem: Problem) -> MeshResponse {
-        let body = (try? AegisAPI.encode(problem)).map { Array($0) } ?? []
-        return MeshResponse(
-            status: problem.status, contentType: "application/problem+json", body: body)
+        .problem(problem.status, type: problem.type, problem.detail ?? problem.title)
     }
 }

@@ -66,10 +66,13 @@ package actor MeshObserver {
     package func look() async throws {
         guard try await loadGenesis(), let rules else { return }
         await askAll(rules.roster)
+        let before = observed?.state.height
         for (node, status) in heights(rules.roster) {
             guard status > observed?.state.height ?? .max else { continue }
             await follow(node, rules: rules)
         }
+        // What nodes measured in a round that was not committed when they were asked.
+        if observed?.state.height != before { await askAll(rules.roster) }
         try await keepMeasures()
         try await sendCommands(rules.roster)
         await fetchFinalModel(rules.roster)

@@ -137,9 +137,8 @@ package struct RunDesk: Sendable {
             specification: try AegisAPI.document(run.request))
         view.model = run.roundsCommitted > 0 ? run.model?.description : nil
         let rounds = try await rounds(of: run)
-        let measured = rounds.last { !$0.measures.isEmpty }
-        view.loss = measured?.loss
-        view.accuracy = measured?.accuracy
+        view.loss = rounds.last { $0.loss != nil }?.loss
+        view.accuracy = rounds.last { $0.accuracy != nil }?.accuracy
         view.epsilonMax = rounds.compactMap(\.epsilonMax).max()
         return view
     }

@@ -12,7 +12,7 @@ package struct StoredGrant: Hashable, Sendable {
     package let createdBy: String
 }
 
-package struct Participant: Hashable, Sendable {
+package struct EnrolledParticipant: Hashable, Sendable {
     package let entry: RosterEntry
     package let joinedAt: UInt64
 }
@@ -106,7 +106,7 @@ extension AdminDatabase {
         }
     }
 
-    package func participants() async throws -> [Participant] {
+    package func participants() async throws -> [EnrolledParticipant] {
         try await writer.read { try Self.participants($0) }
     }
 
@@ -162,12 +162,12 @@ extension AdminDatabase {
             createdAt: UInt64(row["created_at"] as Int64), createdBy: row["created_by"])
     }
 
-    private static func participants(_ db: Database) throws -> [Participant] {
+    private static func participants(_ db: Database) throws -> [EnrolledParticipant] {
         try Row.fetchAll(db, sql: "SELECT * FROM participant ORDER BY name").map { row in
             guard let node = NodeID(Array(row["node"] as Data)) else {
                 throw AdminDatabaseError.damaged(table: "participant")
             }
-            return Participant(
+            return EnrolledParticipant(
                 entry: RosterEntry(node: node, name: row["name"], address: row["address"]),
                 joinedAt: UInt64(row["joined_at"] as Int64))
         }

@@ -29,7 +29,7 @@ struct DatasetFiles: Sendable {
         guard let slice else {
             return try Records(
                 images: try Self.images(trainImages, keeping: nil), labels: labels,
-                classes: Self.classes)
+                classes: Self.classes, scaling: Self.scaling)
         }
         let partition: Partition =
             slice.dirichletAlpha.map { .dirichlet(concentration: $0) } ?? .uniform
@@ -37,16 +37,19 @@ struct DatasetFiles: Sendable {
             labels: labels, nodes: slice.count, seed: slice.seed)[slice.index]
         return try Records(
             images: try Self.images(trainImages, keeping: rows), labels: rows.map { labels[$0] },
-            classes: Self.classes)
+            classes: Self.classes, scaling: Self.scaling)
     }
 
     func testRecords() throws -> Records {
         try Records(
             images: try Self.images(testImages, keeping: nil),
-            labels: try Self.labels(testLabels, keeping: nil), classes: Self.classes)
+            labels: try Self.labels(testLabels, keeping: nil), classes: Self.classes,
+            scaling: Self.scaling)
     }
 
     static let classes = 10
+    /// Public constants, the same on every node.
+    private static let scaling = FeatureScaling.fashionMNIST
 
     private static func labels(_ path: String, keeping rows: [Int]?) throws -> [UInt8] {
         try withSource(path) { pull in try IDXParser.labels(keeping: rows, pull: pull) }

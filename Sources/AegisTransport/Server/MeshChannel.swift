@@ -68,7 +68,8 @@ struct MeshChannel: ServerChildChannel {
             responder: { request, writer, channel in
                 // No request is read before the handshake has verified somebody.
                 guard let peer = slot.peer else { throw ChannelError.ioOnClosedChannel }
-                let reply = try await responder.reply(to: request, from: peer)
+                let reply = try await responder.reply(
+                    to: request, from: peer, on: channel.eventLoop)
                 try await writer.write(response: reply.head, body: reply.body)
                 if reply.closing { throw ChannelError.inputClosed }
             },

@@ -7,7 +7,9 @@ import Synchronization
 
 extension MeshResponder {
     /// `GET|HEAD /mesh/v1/blobs/sha256:<hex>`, with one range (RFC 9110 §14).
-    func blobReply(to request: Request, from node: NodeID) -> Reply {
+    func blobReply(
+        to request: Request, from node: NodeID, on eventLoop: any EventLoop
+    ) -> Reply {
         guard request.method == .get || request.method == .head else {
             return Reply(.problem(405, type: "method"), closing: true)
         }
@@ -42,6 +44,9 @@ extension MeshResponder {
                 while offset < range.end {
                     let chunk = try Self.chunk(of: reader, from: offset, to: range.end)
                     try await writer.write(chunk)
+                    // The writer waits only once the event loop has found the socket full; until
+                    // the loop has run, it would take megabytes more.
+                    try await eventLoop.submit {}.get()
                     offset += UInt64(chunk.readableBytes)
                 }
                 try await writer.finish(nil)

@@ -29,7 +29,9 @@ struct MeshResponder: Sendable {
         }
     }
 
-    func reply(to request: Request, from peer: VerifiedPeer) async throws -> Reply {
+    func reply(
+        to request: Request, from peer: VerifiedPeer, on eventLoop: any EventLoop
+    ) async throws -> Reply {
         let role: PeerRole?
         switch admission.verdict(on: peer) {
         case .admitted(let admitted): role = admitted
@@ -41,7 +43,7 @@ struct MeshResponder: Sendable {
             guard role == .participant || role == .observer else {
                 return Reply(.problem(403, type: "role"))
             }
-            return blobReply(to: request, from: peer.node)
+            return blobReply(to: request, from: peer.node, on: eventLoop)
         }
         guard let method = MeshRequest.Method(rawValue: request.method.rawValue) else {
             return Reply(.problem(405, type: "method"), closing: true)

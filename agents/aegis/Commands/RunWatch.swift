@@ -22,9 +22,13 @@ package struct RunWatch: AsyncParsableCommand {
             var screen = WatchScreen(
                 format: common.output, live: Console.outputIsTerminal, width: Console.columns)
             var failures = 0
+            var grace = Self.graceLooks
             while true {
                 do {
-                    if let end = try await step(client, path: path, screen: &screen) {
+                    let end = try await step(
+                        client, path: path, screen: &screen, waitsForMeasures: grace > 0)
+                    if end != nil { grace -= 1 }
+                    if let end, grace <= 0 || screen.isComplete(end) {
                         Console.write(screen.ended(end))
                         if let failure = Self.failure(end) { throw failure }
                         return
@@ -41,13 +45,18 @@ package struct RunWatch: AsyncParsableCommand {
         }
     }
 
-    /// One look. The run where it is over and all its rounds are shown.
+    /// So often a run that is over is looked at again for what nodes measure in its last round.
+    private static let graceLooks = 10
+
+    /// One look. The run where it is over.
     private func step(
-        _ client: AdminClient, path: String, screen: inout WatchScreen
+        _ client: AdminClient, path: String, screen: inout WatchScreen, waitsForMeasures: Bool
     ) async throws -> RunView? {
         let run = try await client.send(.get(path), as: RunView.self)
+        screen.expectsLoss = run.trains
         let rounds = try await client.send(.get(path + "/rounds"), as: Items<RoundView>.self)
-        Console.write(try screen.rounds(rounds.items, all: run.state.isOver))
+        Console.write(
+            try screen.rounds(rounds.items, all: run.state.isOver && !waitsForMeasures))
         guard !run.state.isOver else { return run }
         let nodes = try await client.send(
             .get("/participants"), as: Items<ParticipantView>.self)
@@ -70,6 +79,8 @@ package struct WatchScreen {
     private let format: OutputFormat
     private let live: Bool
     private let width: Int
+    /// Whether the run trains, so that a round without a loss is not measured yet.
+    package var expectsLoss = false
     private var shown = 0
     private var headingShown = false
     private var progressShown = ""
@@ -81,12 +92,20 @@ package struct WatchScreen {
         self.width = width
     }
 
-    /// Lines for the rounds that are new. A round is held back until somebody has measured it,
-    /// unless the run is over.
+    /// Whether every committed round of a run that is over has been shown.
+    package func isComplete(_ run: RunView) -> Bool { shown >= run.roundsCommitted }
+
+    /// Lines for the rounds that are new. A round is held back until all who took part have
+    /// measured it or a later round is measured; with `all`, no longer.
     package mutating func rounds(_ rounds: [RoundView], all: Bool) throws -> String {
         var text = ""
+        // Nodes tell the time of a round at once, and its loss when they have evaluated the model.
+        let evaluates = rounds.contains { $0.loss != nil } || expectsLoss
+        let measured = rounds.last { evaluates ? $0.loss != nil : !$0.measures.isEmpty }?.round ?? 0
         for round in rounds where round.round > shown {
-            guard all || !round.measures.isEmpty else { break }
+            let enough = evaluates ? round.measures.filter { $0.loss != nil } : round.measures
+            let isMeasured = enough.count >= round.participants.count
+            guard all || isMeasured || round.round < measured else { break }
             shown = round.round
             switch format {
             case .text: text += (headingShown ? "" : RoundTable.heading) + RoundTable.row(round)
@@ -109,10 +128,15 @@ package struct WatchScreen {
 
     package mutating func ended(_ run: RunView) -> String {
         guard format == .text else { return "" }
-        return clear()
-            + "run \(run.name) \(run.state.rawValue): \(run.roundsCommitted) of "
-            + Output.plural(run.rounds, "round") + ", accuracy " + Output.percent(run.accuracy)
-            + ", epsilon at most " + Output.number(run.epsilonMax, places: 3) + "\n"
+        var parts = [
+            "run \(run.name) \(run.state.rawValue): \(run.roundsCommitted) of "
+                + Output.plural(run.rounds, "round")
+        ]
+        if let accuracy = run.accuracy { parts.append("accuracy " + Output.percent(accuracy)) }
+        if let epsilon = run.epsilonMax {
+            parts.append("epsilon at most " + Output.number(epsilon, places: 3))
+        }
+        return clear() + parts.joined(separator: ", ") + "\n"
     }
 
     private mutating func clear() -> String {
@@ -158,5 +182,14 @@ package struct WatchScreen {
     private static func mostCommon(_ words: [String]) -> String {
         let counts = Dictionary(grouping: words) { $0 }.mapValues(\.count)
         return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "-"
+    }
+}
+
+extension RunView {
+    /// Whether its model is trained: only such rounds have a loss.
+    fileprivate var trains: Bool {
+        guard case .object(let fields) = specification, case .object(let model) = fields["model"]
+        else { return true }
+        return model["kind"] != "none"
     }
 }

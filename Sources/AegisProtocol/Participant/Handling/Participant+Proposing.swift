@@ -47,8 +47,12 @@ extension Participant {
 
     /// The value that the lists at hand give; nil where they give none yet.
     private func freshPlan() -> ValuePlan? {
-        let lists = agreement.lists.compactMap(\.self).filter { isUsable($0.statement) }
-        guard lists.count >= rules.roster.quorum else { return nil }
+        let understood = agreement.lists.compactMap(\.self).filter { isUnderstood($0.statement) }
+        // Commands need no updates.
+        if !commands.isEmpty, let plan = plan(of: understood), plan.header.kind == .configuration {
+            return plan
+        }
+        let lists = understood.filter { isUsable($0.statement) }
         if let plan = plan(of: lists) { return plan }
         // Too few updates: may the round be skipped by those whose hard deadline has passed?
         let final = lists.filter(\.statement.isFinal)
@@ -65,13 +69,15 @@ extension Participant {
         return try? rules.plan(after: chain, lists: lists, commands: due)
     }
 
-    /// Whether all that it names is here, so that what it makes the coordinator include can be
-    /// proposed. A list that names what nobody has is not used (§2.5).
+    /// Whether every command that it names is here.
+    private func isUnderstood(_ list: HaveList) -> Bool {
+        list.commands.allSatisfy { digest in commands.contains { $0.digest == digest } }
+    }
+
+    /// Whether every update that it names is here, so that what it makes the coordinator include can
+    /// be proposed. A list that names what nobody has is not used (§2.5).
     private func isUsable(_ list: HaveList) -> Bool {
         list.members.allSatisfy { round?.update($0.update)?.state == .held }
-            && list.commands.allSatisfy { digest in
-                commands.contains { $0.digest == digest }
-            }
     }
 
     func updates(of included: [HaveList.Member]) -> [SignedEnvelope] {

@@ -1,0 +1,164 @@
+import AegisAPI
+import AegisAdmin
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+import AegisStore
+import AegisTelemetry
+import Logging
+import Synchronization
+import Testing
+
+@Suite("What the admin sees of a mesh") struct ObserverTests {
+    /// A founded mesh of one node, and an admin that looks at it when it is told to.
+    private struct Observed {
+        let mesh: TestMesh
+        let member: TestNode
+        let node: SoleNode
+        let observer: MeshObserver
+        let runs: RunDesk
+        let folder: TemporaryFolder
+
+        init() async throws {
+            mesh = try TestMesh()
+            member = try await mesh.join("north")
+            try await mesh.desk.found()
+            let payload = try unwrap(try await mesh.database.genesis()).payload
+            try await mesh.desk.sign(member.sign(payload))
+            node = try SoleNode(member, genesis: try unwrap(try await mesh.desk.genesis()))
+            folder = try TemporaryFolder()
+            let blobs = try BlobStore(directory: folder.path + "/blobs")
+            var logger = Logger(label: "test")
+            logger.logLevel = .critical
+            observer = MeshObserver(
+                desk: mesh.desk, calls: node, blobs: blobs, logger: logger)
+            runs = RunDesk(
+                database: mesh.database, observer: observer, blobs: blobs,
+                signer: EnvelopeSigner(mesh.identity))
+        }
+
+        func submit(_ name: String) async throws -> RunView {
+            let json = """
+                {"name": "\(name)", "dataset": "none", "rounds": 3,
+                 "model": {"kind": "none", "parameters": 10}}
+                """
+            return try await runs.submit(
+                try AegisAPI.document(Array(json.utf8)), by: "ada", now: Timestamp.now())
+        }
+    }
+
+    private func kind(_ body: () async throws -> Void) async -> String? {
+        do {
+            try await body()
+            return nil
+        } catch let problem as Problem { return problem.type } catch { return "\(error)" }
+    }
+
+    @Test("a run goes from submitted to completed by what the mesh has committed")
+    func run() async throws {
+        let observed = try await Observed()
+        #expect(
+            await kind { _ = try await observed.submit("early") } == "urn:aegis:problem:mesh-open")
+        try await observed.observer.look()
+        let submitted = try await observed.submit("demo")
+        #expect(submitted.state == .submitted)
+        #expect(
+            await kind { _ = try await observed.submit("demo") } == "urn:aegis:problem:name-taken")
+        #expect(
+            await kind { _ = try await observed.submit("next") } == "urn:aegis:problem:run-active")
+
+        // The first look hands the command over, the second sees what became of it.
+        try await observed.observer.look()
+        #expect(observed.node.posts == 1)
+        try await observed.observer.look()
+        let run = try await observed.runs.view("demo")
+        #expect(run.state == .completed)
+        #expect(run.roundsCommitted == 3)
+        #expect(try await observed.runs.view(submitted.id) == run)
+        #expect(observed.node.posts == 1)
+
+        let rounds = try await observed.runs.rounds("demo")
+        #expect(rounds.map(\.round) == [1, 2, 3])
+        #expect(rounds.map(\.height) == [2, 3, 4])
+        #expect(rounds.allSatisfy { $0.coordinator == "north" && $0.participants == ["north"] })
+        #expect(rounds.map(\.loss) == [1, 0.5, 1.0 / 3])
+        let certificates = try await observed.runs.certificates("demo")
+        #expect(certificates.map(\.height) == [1, 2, 3, 4])
+        #expect(try await observed.runs.model("demo").bytes == 7)
+    }
+
+    @Test("a restarted admin knows what it has seen, and a second run follows")
+    func restart() async throws {
+        let observed = try await Observed()
+        try await observed.observer.look()
+        _ = try await observed.submit("one")
+        for _ in 0..<2 { try await observed.observer.look() }
+        let again = MeshObserver(
+            desk: observed.mesh.desk, calls: observed.node,
+            blobs: try BlobStore(directory: observed.folder.path + "/blobs2"),
+            logger: Logger(label: "test"))
+        observed.node.isDown.withLock { $0 = true }
+        try await again.look()
+        #expect(await again.chain()?.state == observed.observer.chain()?.state)
+        #expect(await again.chain()?.state.height == 4)
+        #expect(await again.nodes().values.allSatisfy { !$0.reachable })
+        observed.node.isDown.withLock { $0 = false }
+        _ = try await observed.submit("two")
+        for _ in 0..<2 { try await observed.observer.look() }
+        #expect(try await observed.runs.view("two").state == .completed)
+        #expect(try await observed.runs.list().map(\.name) == ["two", "one"])
+    }
+
+    @Test("a command that nobody commits fails its run when it has expired")
+    func expired() async throws {
+        let observed = try await Observed()
+        try await observed.observer.look()
+        observed.node.isDown.withLock { $0 = true }
+        let body = try AegisAPI.document(
+            Array(
+                """
+                {"name": "late", "dataset": "none", "rounds": 1,
+                 "model": {"kind": "none", "parameters": 1}}
+                """.utf8))
+        let past = Timestamp.now() - 700_000
+        let run = try await observed.runs.submit(body, by: "ada", now: past)
+        #expect(run.state == .failed)
+        #expect(run.reason?.contains("expired") == true)
+        #expect(
+            await kind {
+                _ = try await observed.runs.stop(
+                    "late", reason: "x", by: "ada", now: Timestamp.now())
+            } == "urn:aegis:problem:run-ended")
+    }
+
+    @Test("two certified values of one height are a fork, kept and shown")
+    func fork() async throws {
+        let observed = try await Observed()
+        try await observed.observer.look()
+        _ = try await observed.submit("one")
+        for _ in 0..<2 { try await observed.observer.look() }
+        #expect(await observed.observer.chain()?.fork == nil)
+
+        // The same key elsewhere decides the same run at another time, and then one more.
+        let genesis = try #require(try await observed.mesh.desk.genesis())
+        let twin = try SoleNode(observed.member, genesis: genesis, wallStart: noon + 60_000)
+        let north = try #require(genesis.roster.entries.first)
+        _ = try await observed.submit("two")
+        for command in try await observed.mesh.database.commands() {
+            try await twin.post(
+                "/mesh/v1/statements", CBOR.array([.bytes(command.envelope)]).encoded, to: north)
+        }
+        #expect(twin.height == 8)
+        let other = MeshObserver(
+            desk: observed.mesh.desk, calls: twin,
+            blobs: try BlobStore(directory: observed.folder.path + "/blobs2"),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await other.look()
+        #expect(await other.chain()?.state.height == 4)
+        #expect(
+            await other.chain()?.fork
+                == "height 1 has two certified values; north showed the second")
+        #expect(try await observed.mesh.database.fork()?.height == 1)
+    }
+}
