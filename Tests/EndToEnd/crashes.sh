@@ -52,6 +52,23 @@ quiet_logs() {
     done
 }
 
+# finds_damage FILE: a byte in the middle of a copy is changed.
+finds_damage() {
+    local copy=$work/$part/damaged file
+    rm -rf "$copy"
+    cp -a "$(node_dir north)" "$copy"
+    file=$(find "$copy" -path "$1" -type f | sort | head -n 1)
+    python3 - "$file" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    content = file.read()
+    place = len(content) // 2
+    file.seek(place)
+    file.write(bytes([content[place] ^ 1]))
+END
+    ! "$programs/aegis-node" check --dir "$copy" || no "it found nothing wrong with $file"
+}
+
 small_mesh mesh north lakeside riverside
 run_file "$work/$part/run.yaml" crashes 100000 1000
 run=$(submit "$work/$part/run.yaml")
@@ -78,12 +95,15 @@ aegis run stop "$run" --reason enough >/dev/null
 check "aegis run stop ends the run" eventually 20 run_is "$run" stopped
 check "all nodes reach the same height, and rest" eventually 10 at_one_height
 stop_all_nodes
+check "SIGTERM stops every node within 5 s with exit 0" check_stops
 check "all nodes have the same commits, without a gap" same_commits
 if has_check_command; then
     for name in "${mesh_names[@]}"; do
         check "aegis-node check: $name is sound" check_directory "$name"
     done
     tips=$(jq -c '[.height, .tip]' "$work/$part"/check-*.json | sort -u | wc -l)
+    check "aegis-node check finds a changed blob" finds_damage '*/blobs/*'
+    check "aegis-node check finds a changed journal" finds_damage '*/journal'
     check "aegis-node check: one tip" equal "$tips" 1 "different tips"
 fi
 check "no log has a word of corruption or of a fork" quiet_logs

@@ -147,16 +147,27 @@ stop_process() {
     local status=0 began=$EPOCHREALTIME
     kill -TERM "${process_ids[$1]}"
     wait "${process_ids[$1]}" || status=$?
+    # shellcheck disable=SC2034
     stop_seconds=$(seconds_since "$began")
     unset "process_ids[$1]"
     rm -f "$mesh_dir/pids/$1"
     return $status
 }
 
+# One after another, so that the last ones have peers that are gone. In $bad_stops those that took
+# 5 s or more, or ended with another status than 0.
 stop_all_nodes() {
-    local name
-    for name in "${mesh_names[@]}"; do stop_process "$name" || true; done
+    local name status
+    bad_stops=''
+    for name in "${mesh_names[@]}"; do
+        status=0
+        stop_process "$name" || status=$?
+        [ $status = 0 ] && [ "${stop_seconds%.*}" -lt 5 ] ||
+            bad_stops+=" $name: status $status after $stop_seconds s"
+    done
 }
+
+check_stops() { [ -z "$bad_stops" ] || no "$bad_stops"; }
 
 # eventually SECONDS COMMAND…: it succeeds before that.
 eventually() {

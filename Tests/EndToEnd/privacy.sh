@@ -119,6 +119,7 @@ check "the model has learned" learned
 sleep 1.2
 for name in "${mesh_names[@]}"; do remember_epsilon "$name"; done
 stop_all_nodes
+check "SIGTERM stops every node within 5 s with exit 0" check_stops
 for name in "${mesh_names[@]}"; do
     check "$name: every round it took part in was reserved" rounds_were_reserved "$name"
     if has_check_command; then
