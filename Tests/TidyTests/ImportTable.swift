@@ -54,7 +54,9 @@ enum ImportTable {
             "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
             "Yams",
         ]),
-        "aegis-node": shell.union(["AegisNode", "AegisTelemetry", "ArgumentParser", "Logging"]),
+        "aegis-node": shell.union([
+            "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
+        ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
     ]
 

@@ -30,9 +30,14 @@ final class UpdateFetcher: Sendable {
     /// Begins to fetch; a repeated request goes on with the new holders.
     func fetch(_ request: FetchRequest) {
         running.withLock { running in
-            running[request.update]?.task.cancel()
+            let earlier = running[request.update]?.task
+            earlier?.cancel()
             running[request.update] = Running(
-                round: request.statement.round, task: Task { await run(request) })
+                round: request.statement.round,
+                task: Task {
+                    await earlier?.value
+                    await run(request)
+                })
         }
     }
 
