@@ -89,6 +89,7 @@ struct NodeAssembly: Sendable {
                             "address": "\(address)", "participants": "\(rules.roster.count)",
                             "height": "\(participant.chain.height)",
                         ])
+                    ProcessMemory.releaseStartupPages()
                     try await NodeLoop(
                         participant: participant, inbox: inbox, journal: journal,
                         surroundings: surroundings

@@ -157,8 +157,8 @@ struct Stage {
         }
     }
 
-    /// Passes on what lies on the table, and what follows from it, as far as `isPassed` lets it; the
-    /// rest stays there.
+    /// Passes on what lies on the table, and what follows from it, as far as `isPassed` lets it;
+    /// the rest stays there.
     mutating func deliver(where isPassed: (Message) -> Bool = { _ in true }) {
         while let position = messages.firstIndex(where: isPassed) {
             let message = messages.remove(at: position)

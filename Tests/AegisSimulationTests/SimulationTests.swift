@@ -72,7 +72,7 @@ struct SimulationTests {
         var options = SimulationOptions.harsh(participants: participants, twins: twins)
         options.mutation = mutation
         options.crashRate = 0
-        options.crashOnVotePerMille = 600
+        options.crashOnVotePerMille = mutation == .vote2NotDurable ? 500 : 600
         options.lossPerMille = 300
         // Whoever has committed must stay alone until the others have given up on the view.
         options.partitionInterval = mutation == .vote2NotDurable ? 6_000 : 700

@@ -54,7 +54,9 @@ enum ImportTable {
             "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
             "Yams",
         ]),
-        "aegis-node": shell.union(["AegisNode", "AegisTelemetry", "ArgumentParser", "Logging"]),
+        "aegis-node": shell.union([
+            "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
+        ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
     ]
 
@@ -67,6 +69,7 @@ enum ImportTable {
     /// What a test target needs beyond its module's own imports.
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
+        "AegisProtocolTests": ["AegisSimulation"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 

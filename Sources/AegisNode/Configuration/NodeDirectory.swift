@@ -33,7 +33,8 @@ package struct NodeDirectory: Sendable {
     /// passing.
     package func addDataset(_ declaration: DatasetDeclaration) throws {
         guard declaration.faults.isEmpty else {
-            throw ConfigurationError(faults: declaration.faults)
+            throw NodeError.dataset(
+                declaration.name, reason: declaration.faults.joined(separator: "; "))
         }
         var configuration = try configuration()
         guard !configuration.datasets.contains(where: { $0.name == declaration.name }) else {

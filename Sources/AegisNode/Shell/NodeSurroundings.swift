@@ -59,6 +59,8 @@ final class NodeSurroundings: Surroundings {
                 blob: blob.digest, byteCount: blob.byteCount, from: request.from, into: blobs)
             try await computing.run { try desk.check(request) }
         } failed: { request, error in
+            // Two updates with the same bytes, each on its way: the second finds the first's blob.
+            if case MeshClientError.blob(_, .alreadyBeingWritten) = error { return }
             events.refused(request.statement.node, "its update did not arrive: \(error)")
         }
     }
@@ -131,6 +133,7 @@ final class NodeSurroundings: Surroundings {
         } catch {
             guard !Task.isCancelled else { return }
             let reason = TrainingFailure.words(error)
+            _ = status.refused(events.name(of: node), "gives no update: \(reason)")
             logger.warning(
                 "no update from this node",
                 metadata: ["round": "\(request.round)", "reason": "\(reason)"])

@@ -17,8 +17,8 @@ package struct Commit: Hashable, Sendable {
 }
 
 extension MeshRules {
-    /// Checks a record from nothing but the state before it: the quorum's signatures, the link to the
-    /// header before, and that everything in the header but the aggregate and the model follows
+    /// Checks a record from nothing but the state before it: the quorum's signatures, the link to
+    /// the header before, and that everything in the header but the aggregate and the model follows
     /// from the signed lists and commands in the body. Those two take the blobs to recompute.
     package func verify(
         _ record: CommitRecord, extending state: ChainState

@@ -121,7 +121,8 @@ extension MeshRules {
     }
 
     /// S: whose update is in at least t of the lists, so that an honest node vouches for it. Where
-    /// two updates of one node are, honest nodes vouch for both: it signed two, and has none (§2.5).
+    /// two updates of one node are, honest nodes vouch for both: it signed two, and has none
+    /// (§2.5).
     private func includedSet(of lists: [HaveList]) -> [HaveList.Member] {
         var included: [HaveList.Member] = []
         for index in 0..<roster.count {
@@ -212,8 +213,8 @@ extension MeshRules {
             digest: cryptography.digest(envelope.bytes), envelope: envelope, command: command)
     }
 
-    /// Those of `candidates` that can be applied one after the other, oldest first. The order leaves
-    /// a coordinator no way to let a newer command push out an older one.
+    /// Those of `candidates` that can be applied one after the other, oldest first. The order
+    /// leaves a coordinator no way to let a newer command push out an older one.
     func applicable(
         _ candidates: [SignedCommand], after state: ChainState, at time: UInt64
     ) -> [SignedCommand] {

@@ -20,13 +20,14 @@ package enum Effect: Sendable {
     /// later round is applied.
     case fetch(FetchRequest)
     /// Train; answer `trained` or `abstained`. At most one is under way; a new one replaces it. An
-    /// update that was released for the same (run, round) is released again as it is, never redrawn.
+    /// update that was released for the same (run, round) is released again as it is, never
+    /// redrawn.
     case train(TrainingRequest)
     case cancelTraining
     /// Compute off the loop; answer `computed` or `computeFailed`.
     case compute(ComputeRequest)
-    /// Store the commit durably, and that `state` is the chain's state now. The journal's records of
-    /// this height and below may go, and slots of rounds of runs that are over.
+    /// Store the commit durably, and that `state` is the chain's state now. The journal's records
+    /// of this height and below may go, and slots of rounds of runs that are over.
     case apply(CommitRecord, ChainState)
     /// Ask these peers, one after the other, for commits from this height on and hand each over as
     /// `received(.commit)`. Best effort; asked again while it is needed.

@@ -5,7 +5,8 @@ package enum Input: Sendable {
     /// Once, first: resume from what was restored.
     case start
     /// A statement from an authenticated peer (a member of the roster, or the admin for commands),
-    /// or from a commit that was fetched for `Effect.synchronise`. `from` may relay what others signed.
+    /// or from a commit that was fetched for `Effect.synchronise`. `from` may relay what others
+    /// signed.
     case received(Statement, from: NodeID)
     /// The envelope of an `Effect.sign`, durably recorded and sent.
     case signed(SigningSlot, SignedEnvelope)

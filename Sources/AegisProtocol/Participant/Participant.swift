@@ -63,8 +63,8 @@ package struct Participant: Sendable {
         try restore(durable.records)
     }
 
-    /// Decides what follows from `input`. `wallTime` is the node's clock in milliseconds since 1970;
-    /// it is only ever reported to the others, who take the median.
+    /// Decides what follows from `input`. `wallTime` is the node's clock in milliseconds since
+    /// 1970; it is only ever reported to the others, who take the median.
     package mutating func handle(
         _ input: Input, at now: Instant, wallTime: UInt64
     ) -> [Effect] {

@@ -2,8 +2,8 @@ import AegisCore
 
 // Those ahead and those behind (R9).
 extension Participant {
-    /// A peer is ahead, mostly by a moment: its statement is kept for when we get there. If we don't,
-    /// we ask for what was decided.
+    /// A peer is ahead, mostly by a moment: its statement is kept for when we get there. If we
+    /// don't, we ask for what was decided.
     mutating func keepAhead(_ statement: Statement, from peer: NodeID, height: UInt64?) {
         guard let index = rules.roster.index(of: peer) else { return }
         if let height, height > agreement.height + 1 {

@@ -1,7 +1,8 @@
 import AegisCore
 
 extension Participant {
-    /// A commit that a peer sent: the next one is taken, a later one makes us ask for those between.
+    /// A commit that a peer sent: the next one is taken, a later one makes us ask for those
+    /// between.
     mutating func received(_ record: CommitRecord, from peer: NodeID) throws(Refusal) {
         let header: Header
         do { header = try rules.decodeHeader(of: record) } catch { throw .commit(error) }

@@ -40,7 +40,8 @@ extension Participant {
     }
 
     /// All that can be had is held; or the soft deadline has passed and the round can close; or the
-    /// hard one has. Peers whose process is gone, or that said they give nothing, are not waited for.
+    /// hard one has. Peers whose process is gone, or that said they give nothing, are not waited
+    /// for.
     private mutating func markCutOff() {
         guard let current = round, current.cutOff == nil else { return }
         let held = current.held

@@ -61,8 +61,8 @@ extension Participant {
                 timeouts: timeouts.map(\.envelope), highest: highest?.certificate))
     }
 
-    /// R7: where `a` others gave up on a view, the highest on which so many did is given up here too.
-    /// a = max(2, f + 1): one flaky clock dethrones nobody.
+    /// R7: where `a` others gave up on a view, the highest on which so many did is given up here
+    /// too. a = max(2, f + 1): one flaky clock dethrones nobody.
     private mutating func amplify() {
         let threshold = max(2, rules.roster.faultTolerance + 1)
         let views = agreement.timeouts.highestViews.compactMap(\.self).sorted(by: >)

@@ -74,8 +74,8 @@ extension Participant {
         list.commands.allSatisfy { digest in commands.contains { $0.digest == digest } }
     }
 
-    /// Whether every update that it names is here, so that what it makes the coordinator include can
-    /// be proposed. A list that names what nobody has is not used (§2.5).
+    /// Whether every update that it names is here, so that what it makes the coordinator include
+    /// can be proposed. A list that names what nobody has is not used (§2.5).
     private func isUsable(_ list: HaveList) -> Bool {
         list.members.allSatisfy { round?.update($0.update)?.state == .held }
     }

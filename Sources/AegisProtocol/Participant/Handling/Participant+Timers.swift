@@ -55,8 +55,9 @@ extension Participant {
         }
     }
 
-    /// R1, R6: the timer of a view runs while this node waits for the view to end well: since its own
-    /// cut-off, since a proposal, or where an election bound the coordinator to a certified value.
+    /// R1, R6: the timer of a view runs while this node waits for the view to end well: since its
+    /// own cut-off, since a proposal, or where an election bound the coordinator to a certified
+    /// value.
     mutating func considerViewTimer() {
         let isWaiting =
             agreement.isOpen
