@@ -95,7 +95,8 @@ opened_path_is_refused() {
 }
 
 not_joined() {
-    refused_with 'no node|not a node|no such' "$programs/aegis-node" run --dir "$mesh_dir/nodes/none"
+    refused_with 'no node|not a node|no such' \
+        "$programs/aegis-node" run --dir "$mesh_dir/nodes/none"
     [ ! -e "$mesh_dir/nodes/none" ] || no "the directory was made"
 }
 

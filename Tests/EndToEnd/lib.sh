@@ -174,7 +174,10 @@ eventually() {
     local deadline=$((SECONDS + $1))
     shift
     until "$@" >"$work/$part/eventually.txt" 2>&1; do
-        [ $SECONDS -lt $deadline ] || no "not within the time: $*"$'\n'"$(<"$work/$part/eventually.txt")"
+        [ $SECONDS -lt $deadline ] || {
+            cat "$work/$part/eventually.txt"
+            no "not within the time: $*"
+        }
         sleep 0.2
     done
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# kill -9 of nodes that train with differential privacy on real data: what was charged stays charged.
+# kill -9 of nodes that train with differential privacy on real data: what was charged stays
+# charged.
 set -euo pipefail
 # shellcheck source=Tests/EndToEnd/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -82,7 +83,8 @@ check_ledger() {
 
 learned() {
     local accuracy
-    accuracy=$(aegis run watch "$run" --output json | jq -s '[.[-1].measures[].accuracy] | add / length')
+    accuracy=$(aegis run watch "$run" --output json |
+        jq -s '[.[-1].measures[].accuracy] | add / length')
     jq -en "$accuracy > 0.5" || no "accuracy: $accuracy"
 }
 

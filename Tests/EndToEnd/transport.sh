@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Who can talk to a node and to the admin, tried with OpenSSL and curl: everything but a member's own
-# certificate ends before any HTTP. Forged leaves are made by forge.py.
+# Who can talk to a node and to the admin, tried with OpenSSL and curl: everything but a member's
+# own certificate ends before any HTTP. Forged leaves are made by forge.py.
 set -euo pipefail
 # shellcheck source=Tests/EndToEnd/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -85,7 +85,9 @@ secret_is_nowhere_else() {
         served=$work/$part/served-$((++count)).bin
         equal "$(as_leaf spare "$path")" 200 "HTTP status of $path"
     done
-    for name in "${mesh_names[@]}"; do [ "$name" = lakeside ] || others+=("$(node_dir "$name")"); done
+    for name in "${mesh_names[@]}"; do
+        [ "$name" = lakeside ] || others+=("$(node_dir "$name")")
+    done
     evidence secrets "$(node_dir lakeside)" "$work/$part"/served-*.bin "$mesh_dir/logs" \
         "$mesh_dir/admin" "${others[@]}"
     # The search would find it.
@@ -104,7 +106,8 @@ server_gets() {
     sleep 0.2
     for name in north lakeside riverside; do
         printf '\x80' | curl --silent --insecure --max-time 5 --cert "$leaves/spare.pem" \
-            --header 'content-type: application/cbor' --data-binary @- --write-out '%{http_code}\n' \
+            --header 'content-type: application/cbor' --data-binary @- \
+            --write-out '%{http_code}\n' \
             "https://127.0.0.1:${node_ports[$name]}/mesh/v1/statements"
     done
     sleep 1.5
@@ -180,7 +183,10 @@ mkdir "$leaves"
 stop_process spare || true
 spare=$(node_dir spare)
 
-id_of() { aegis node list --output json | jq -r --arg n "$1" '.items[] | select(.name == $n).node'; }
+id_of() {
+    aegis node list --output json |
+        jq -r --arg name "$1" '.items[] | select(.name == $name) | .node'
+}
 north=$(id_of north)
 now=$(date +%s%3N)
 openssl s_client -connect "127.0.0.1:${node_ports[north]}" </dev/null 2>/dev/null |
