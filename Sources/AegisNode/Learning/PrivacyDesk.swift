@@ -45,6 +45,10 @@ package struct PrivacyDesk: Sendable {
             throw NodeError.dataset(
                 declaration.name, reason: "its privacy ledger was tampered with: \(error)")
         }
+        guard ledger.dataset == declaration.name else {
+            throw NodeError.dataset(
+                declaration.name, reason: "its privacy ledger is that of \(ledger.dataset)")
+        }
         if ledger.budget != budget {
             let sequence = ledger.entryCount
             let entry = ledger.allow(budget)
