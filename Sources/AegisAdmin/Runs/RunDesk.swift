@@ -32,7 +32,8 @@ package struct RunDesk: Sendable {
         _ body: JSONValue, by actor: String, now: UInt64
     ) async throws -> RunView {
         guard let rules = try await observer.meshRules(),
-            let chain = try await observer.chain() else {
+            let chain = try await observer.chain()
+        else {
             throw Problem(.meshOpen, detail: "a run needs a founded mesh")
         }
         guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
@@ -70,7 +71,8 @@ package struct RunDesk: Sendable {
             throw Problem(.runEnded, detail: "\(run.specification.name) is \(view.state.rawValue)")
         }
         guard let rules = try await observer.meshRules(),
-            let chain = try await observer.chain() else {
+            let chain = try await observer.chain()
+        else {
             throw Problem(.meshOpen)
         }
         guard view.state == .running else {
