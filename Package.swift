@@ -205,6 +205,14 @@ let package = Package(
         .testTarget(
             name: "AegisSimulationTests", dependencies: ["AegisSimulation"],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisNodeTests",
+            dependencies: [
+                "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
+                "AegisLearning", "AegisNode", "AegisPrivacy", "AegisProtocol", "AegisStore",
+                "AegisTransport", crypto, logging, nioCore, nioPosix, serviceLifecycle,
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -70,6 +70,19 @@ package struct SliceDeclaration: Codable, Hashable, Sendable {
         self.seed = seed
         self.dirichletAlpha = dirichletAlpha
     }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case index, count, seed, dirichletAlpha
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try UnknownKeys.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        index = try container.decode(Int.self, forKey: .index)
+        count = try container.decode(Int.self, forKey: .count)
+        seed = try container.decode(UInt64.self, forKey: .seed)
+        dirichletAlpha = try container.decodeIfPresent(Double.self, forKey: .dirichletAlpha)
+    }
 }
 
 /// The owner's lifetime budget for one data set: no run, admin or coordinator can raise it.
@@ -80,5 +93,16 @@ package struct BudgetDeclaration: Codable, Hashable, Sendable {
     package init(epsilon: Double, delta: Double) {
         self.epsilon = epsilon
         self.delta = delta
+    }
+
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case epsilon, delta
+    }
+
+    package init(from decoder: any Decoder) throws {
+        try UnknownKeys.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        epsilon = try container.decode(Double.self, forKey: .epsilon)
+        delta = try container.decode(Double.self, forKey: .delta)
     }
 }

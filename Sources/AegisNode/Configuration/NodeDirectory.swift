@@ -1,22 +1,22 @@
 import AegisCore
 import AegisCrypto
-import AegisIdentity
-import AegisProtocol
+package import AegisIdentity
+package import AegisProtocol
 
 /// A node's directory: its identity, its configuration, and all it remembers.
 package struct NodeDirectory: Sendable {
     package let path: String
 
-    static let configurationName = "node.yaml"
-    static let genesisName = "genesis.cbor"
+    package static let configurationName = "node.yaml"
+    package static let genesisName = "genesis.cbor"
 
     package init(_ path: String) { self.path = path }
 
-    var journalPath: String { path + "/journal" }
-    var databasePath: String { path + "/node.sqlite" }
-    var blobsPath: String { path + "/blobs" }
+    package var journalPath: String { path + "/journal" }
+    package var databasePath: String { path + "/node.sqlite" }
+    package var blobsPath: String { path + "/blobs" }
 
-    func identityDirectory() throws(NodeError) -> IdentityDirectory {
+    package func identityDirectory() throws(NodeError) -> IdentityDirectory {
         do { return try IdentityDirectory.open(at: path) } catch .notFound {
             throw .notJoined(path)
         } catch {
@@ -46,24 +46,24 @@ package struct NodeDirectory: Sendable {
         try identityDirectory().write(Self.configurationName, Array(yaml.utf8))
     }
 
-    func joinRecord() throws -> JoinRecord {
+    package func joinRecord() throws -> JoinRecord {
         try JoinRecord(decoding: try identityDirectory().read(IdentityDirectory.joinRecordName))
     }
 
-    func founding() throws -> SignedFounding {
+    package func founding() throws -> SignedFounding {
         try SignedFounding(
             verifying: try identityDirectory().read(IdentityDirectory.foundingName))
     }
 
     /// The verified genesis, nil before the founding is closed.
-    func genesis(of founding: SignedFounding) throws -> Genesis? {
+    package func genesis(of founding: SignedFounding) throws -> Genesis? {
         let directory = try identityDirectory()
         guard directory.has(Self.genesisName) else { return nil }
         let document = try GenesisDocument(decoding: try directory.read(Self.genesisName))
         return try GenesisVerifier().verify(document, pinned: founding.digest)
     }
 
-    func saveGenesis(_ document: GenesisDocument) throws {
+    package func saveGenesis(_ document: GenesisDocument) throws {
         try identityDirectory().write(Self.genesisName, document.encoded)
     }
 }

@@ -1,16 +1,18 @@
 import AegisAggregation
-import AegisCore
+package import AegisCore
 import AegisCrypto
 import AegisLearning
-import AegisProtocol
-import AegisStore
+package import AegisProtocol
+package import AegisStore
 
 /// What every node computes for itself from the same bytes: the first model of a run, the
 /// aggregate of a round, the model that follows. Called off the loop, on a worker thread.
-struct AggregationDesk: Sendable {
-    let blobs: BlobStore
+package struct AggregationDesk: Sendable {
+    private let blobs: BlobStore
 
-    func initialModel(_ specification: RunSpecification) throws -> ComputeResult {
+    package init(blobs: BlobStore) { self.blobs = blobs }
+
+    package func initialModel(_ specification: RunSpecification) throws -> ComputeResult {
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
         let parameters = shape.initialParameters(seed: specification.training.seed)
         let model = try ModelFile.store(parameters, shape: shape, in: blobs)
@@ -18,7 +20,7 @@ struct AggregationDesk: Sendable {
     }
 
     /// The base model and every part's blob are in the store.
-    func aggregate(_ request: AggregateRequest) throws -> ComputeResult {
+    package func aggregate(_ request: AggregateRequest) throws -> ComputeResult {
         guard let shape = ModelShape(request.specification) else {
             throw DeskError.unsupportedModel
         }
@@ -40,7 +42,7 @@ struct AggregationDesk: Sendable {
     }
 
     /// Shape, finite values and norm of an update, the same verdict on every node.
-    func check(_ request: FetchRequest) throws {
+    package func check(_ request: FetchRequest) throws {
         guard let shape = ModelShape(request.specification) else {
             throw DeskError.unsupportedModel
         }
@@ -68,7 +70,7 @@ struct AggregationDesk: Sendable {
     }
 }
 
-enum DeskError: Error, Hashable, Sendable {
+package enum DeskError: Error, Hashable, Sendable {
     case unsupportedModel
     case baseModelMissing(Digest)
 }

@@ -1,20 +1,20 @@
-import AegisAggregation
-import AegisCore
+package import AegisAggregation
+package import AegisCore
 import AegisCrypto
 import AegisLearning
-import AegisProtocol
-import AegisStore
+package import AegisProtocol
+package import AegisStore
 
 /// Models and updates as safetensors blobs. The bytes follow from the values alone, so that equal
 /// vectors have equal digests on every node.
-enum ModelFile {
+package enum ModelFile {
     /// The size of every model and update of this shape.
-    static func byteCount(of shape: ModelShape) -> UInt64 {
+    package static func byteCount(of shape: ModelShape) -> UInt64 {
         UInt64(Safetensors.header(shape.tensors, metadata: metadata).count)
             + 4 * UInt64(shape.parameterCount)
     }
 
-    static func store(
+    package static func store(
         _ values: [Float], shape: ModelShape, in blobs: BlobStore
     ) throws -> Digest {
         var writer = try blobs.writer()
@@ -24,14 +24,14 @@ enum ModelFile {
     }
 
     /// What `store` would name these values.
-    static func digest(of values: [Float], shape: ModelShape) -> Digest {
+    package static func digest(of values: [Float], shape: ModelShape) -> Digest {
         var hash = SHA256()
         hash.update(Safetensors.header(shape.tensors, metadata: metadata))
         values.withUnsafeBytes { hash.update($0) }
         return hash.finalize()
     }
 
-    static func parameters(
+    package static func parameters(
         of digest: Digest, shape: ModelShape, in blobs: BlobStore
     ) throws -> [Float] {
         try blobs.withMapped(digest) { bytes in
@@ -40,7 +40,7 @@ enum ModelFile {
     }
 
     /// Lends the values as memory of the mapped file.
-    static func withValues<Result>(
+    package static func withValues<Result>(
         of digest: Digest, shape: ModelShape, in blobs: BlobStore,
         _ body: (RawUpdate) throws -> Result
     ) throws -> Result {
@@ -55,7 +55,7 @@ enum ModelFile {
     }
 
     /// Size and chunks of a blob, as an update statement names it. Nil where it isn't here.
-    static func describe(_ digest: Digest, in blobs: BlobStore) throws -> UpdateBlob? {
+    package static func describe(_ digest: Digest, in blobs: BlobStore) throws -> UpdateBlob? {
         guard let byteCount = blobs.byteCount(of: digest) else { return nil }
         var chunks: [Digest] = []
         if byteCount > ProtocolLimits.chunkListFrom {

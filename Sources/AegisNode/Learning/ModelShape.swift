@@ -1,14 +1,14 @@
-import AegisLearning
-import AegisProtocol
+package import AegisLearning
+package import AegisProtocol
 
 /// The tensors of a run's model, known from its specification alone, and its first parameters.
-struct ModelShape: Sendable {
-    let tensors: [TensorDeclaration]
+package struct ModelShape: Sendable {
+    package let tensors: [TensorDeclaration]
     /// Nil for a run without training.
-    let network: Network?
+    package let network: Network?
 
     /// Nil for a model this node can't hold.
-    init?(_ specification: RunSpecification) {
+    package init?(_ specification: RunSpecification) {
         switch specification.model {
         case .softmax:
             network = Network(inputs: Self.inputs, classes: DatasetFiles.classes)
@@ -23,12 +23,12 @@ struct ModelShape: Sendable {
         tensors = network.tensors
     }
 
-    var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
+    package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
 
     /// Pixels of an image in MNIST's layout.
     private static let inputs = 784
 
-    func initialParameters(seed: UInt64) -> [Float] {
+    package func initialParameters(seed: UInt64) -> [Float] {
         network?.initialParameters(seed: seed) ?? [Float](repeating: 0, count: parameterCount)
     }
 }

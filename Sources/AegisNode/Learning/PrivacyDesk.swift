@@ -1,18 +1,18 @@
-import AegisAPI
-import AegisCore
+package import AegisAPI
+package import AegisCore
 import AegisCrypto
-import AegisPrivacy
+package import AegisPrivacy
 import AegisProtocol
-import AegisStore
+package import AegisStore
 
 /// The privacy ledgers of this node's data sets, each line on the disk before it counts. Used by
 /// one training at a time.
-struct PrivacyDesk: Sendable {
+package struct PrivacyDesk: Sendable {
     private let database: NodeDatabase
     private let declarations: [DatasetDeclaration]
     private var ledgers: [String: PrivacyLedger] = [:]
 
-    init(database: NodeDatabase, declarations: [DatasetDeclaration]) throws {
+    package init(database: NodeDatabase, declarations: [DatasetDeclaration]) throws {
         self.database = database
         self.declarations = declarations
         for declaration in declarations {
@@ -45,6 +45,10 @@ struct PrivacyDesk: Sendable {
             throw NodeError.dataset(
                 declaration.name, reason: "its privacy ledger was tampered with: \(error)")
         }
+        guard ledger.dataset == declaration.name else {
+            throw NodeError.dataset(
+                declaration.name, reason: "its privacy ledger is that of \(ledger.dataset)")
+        }
         if ledger.budget != budget {
             let sequence = ledger.entryCount
             let entry = ledger.allow(budget)
@@ -53,7 +57,7 @@ struct PrivacyDesk: Sendable {
         return ledger
     }
 
-    func declaration(of dataset: String) throws(NodeError) -> DatasetDeclaration {
+    package func declaration(of dataset: String) throws(NodeError) -> DatasetDeclaration {
         guard let declaration = declarations.first(where: { $0.name == dataset }) else {
             throw .datasetMissing(dataset)
         }
@@ -66,7 +70,7 @@ struct PrivacyDesk: Sendable {
     }
 
     /// The update released for this key, if there is one: to be sent again, never redrawn.
-    func released(_ key: ReleaseKey, of dataset: String) throws -> Digest? {
+    package func released(_ key: ReleaseKey, of dataset: String) throws -> Digest? {
         guard case .released(_, let update) = try ledger(of: dataset).state(of: key) else {
             return nil
         }
@@ -74,7 +78,7 @@ struct PrivacyDesk: Sendable {
     }
 
     /// Charges before the data is touched; on the disk when this returns.
-    mutating func reserve(
+    package mutating func reserve(
         _ key: ReleaseKey, of dataset: String, for event: MechanismEvent
     ) throws -> Reservation {
         var ledger = try ledger(of: dataset)
@@ -87,7 +91,7 @@ struct PrivacyDesk: Sendable {
     }
 
     /// Records which update the reservation paid for; the position of that line in the ledger.
-    mutating func commit(
+    package mutating func commit(
         _ reservation: consuming Reservation, used: MechanismEvent, update: Digest,
         of dataset: String
     ) throws -> UInt64 {
@@ -99,10 +103,10 @@ struct PrivacyDesk: Sendable {
         return sequence
     }
 
-    func spent(of dataset: String) -> Double? { ledgers[dataset]?.spent }
-    func entryCount(of dataset: String) -> UInt64 { ledgers[dataset]?.entryCount ?? 0 }
+    package func spent(of dataset: String) -> Double? { ledgers[dataset]?.spent }
+    package func entryCount(of dataset: String) -> UInt64 { ledgers[dataset]?.entryCount ?? 0 }
 
-    var summary: [NodeStatus.DatasetPrivacy] {
+    package var summary: [NodeStatus.DatasetPrivacy] {
         declarations.compactMap { declaration in
             ledgers[declaration.name].map { ledger in
                 NodeStatus.DatasetPrivacy(

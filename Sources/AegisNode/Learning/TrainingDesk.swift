@@ -1,15 +1,15 @@
 import AegisAPI
-import AegisCore
+package import AegisCore
 import AegisCrypto
 import AegisLearning
 import AegisPrivacy
-import AegisProtocol
-import AegisStore
+package import AegisProtocol
+package import AegisStore
 import Synchronization
 
 /// Local training: charges the privacy ledger, then touches the data, then stores the update. One
 /// training at a time, on a worker thread.
-final class TrainingDesk: Sendable {
+package final class TrainingDesk: Sendable {
     /// How long an update may be used after it was made; rounds are decided long before.
     private static let updateValidityMilliseconds: UInt64 = 7 * 86_400_000
 
@@ -23,7 +23,7 @@ final class TrainingDesk: Sendable {
     private let blobs: BlobStore
     private let status: StatusBoard
 
-    init(
+    package init(
         node: NodeID, database: NodeDatabase, blobs: BlobStore,
         declarations: [DatasetDeclaration], status: StatusBoard
     ) throws {
@@ -36,14 +36,19 @@ final class TrainingDesk: Sendable {
         self.status = status
     }
 
-    /// ε that `dataset` has spent, nil where it isn't declared. Waits for a training under way.
-    func spent(of dataset: String) -> Double? {
-        status.current.privacy.first { $0.dataset == dataset }?.epsilon
+    /// The update that was released for the run's present round, whether or not it was signed yet.
+    func releasedUpdate(in run: ActiveRun) throws -> Digest? {
+        guard run.specification.privacy != nil else { return nil }
+        let key = ReleaseKey(run: run.specification.run.bytes, round: UInt64(run.round))
+        return try state.withLock { state in
+            guard state.privacy.spent(of: run.specification.dataset) != nil else { return nil }
+            return try state.privacy.released(key, of: run.specification.dataset)
+        }
     }
 
     /// The update of a round: the stored one where it was released before, else a new one.
     /// `progress` is told the share of steps done, and stops the training by throwing.
-    func update(
+    package func update(
         for request: TrainingRequest, progress: (Double) throws -> Void
     ) throws -> UpdateDraft {
         let specification = request.specification
@@ -133,7 +138,7 @@ final class TrainingDesk: Sendable {
 }
 
 /// Why this node gives no update to a round.
-enum TrainingRefusal: Error, Hashable, Sendable {
+package enum TrainingRefusal: Error, Hashable, Sendable {
     /// A data set here is only ever trained on with a privacy declaration.
     case noPrivacyDeclared
     case notTrainable

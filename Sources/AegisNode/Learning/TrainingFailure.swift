@@ -2,8 +2,8 @@ import AegisLearning
 import AegisPrivacy
 
 /// Why a node gave no update, in words for the others and for its owner.
-enum TrainingFailure {
-    static func words(_ error: any Error) -> String {
+package enum TrainingFailure {
+    package static func words(_ error: any Error) -> String {
         switch error {
         case BudgetError.exceeded(let spent, let asked, let budget):
             "privacy budget: spent \(round(spent)), the round asks \(round(asked)), allowed "

@@ -1,16 +1,16 @@
 import AegisCore
-import AegisProtocol
+package import AegisProtocol
 
 /// The body of `GET /mesh/v1/commits`: a CBOR array of encoded commit records, lowest height first.
-enum CommitList {
-    static let countMax = 64
-    static let bytesMax = Limits.batchBytesMax + Limits.statementBytesMax
+package enum CommitList {
+    package static let countMax = 64
+    package static let bytesMax = Limits.batchBytesMax + Limits.statementBytesMax
 
-    static func encode(_ records: [[UInt8]]) -> [UInt8] {
+    package static func encode(_ records: [[UInt8]]) -> [UInt8] {
         CBOR.array(records.map { .bytes($0) }).encoded
     }
 
-    static func decode(_ body: [UInt8]) throws -> [CommitRecord] {
+    package static func decode(_ body: [UInt8]) throws -> [CommitRecord] {
         guard case .array(let elements) = try CBOR.decode(body, bytesMax: bytesMax) else {
             throw StatementError.notAMap
         }

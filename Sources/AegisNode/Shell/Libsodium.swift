@@ -1,14 +1,16 @@
-import AegisCore
+package import AegisCore
 import AegisCrypto
-import AegisProtocol
+package import AegisProtocol
 
 /// SHA-256 and Ed25519 for the protocol core.
-struct Libsodium: ProtocolCryptography {
+package struct Libsodium: ProtocolCryptography {
     private let verifier = EnvelopeVerifier()
 
-    func digest(_ bytes: [UInt8]) -> Digest { SHA256.digest(of: bytes) }
+    package init() {}
 
-    func verify(_ envelope: SignedEnvelope) -> Verified<[UInt8]>? {
+    package func digest(_ bytes: [UInt8]) -> Digest { SHA256.digest(of: bytes) }
+
+    package func verify(_ envelope: SignedEnvelope) -> Verified<[UInt8]>? {
         try? verifier.verify(envelope)
     }
 }

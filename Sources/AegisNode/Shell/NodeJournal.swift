@@ -1,11 +1,11 @@
-import AegisCore
-import AegisCrypto
-import AegisProtocol
-import AegisStore
+package import AegisCore
+package import AegisCrypto
+package import AegisProtocol
+package import AegisStore
 
 /// The node's signing hand: nothing is signed but through a slot of the safety journal, which is
 /// on the disk before the envelope leaves (R12).
-struct NodeJournal: Sendable {
+package struct NodeJournal: Sendable {
     private let journal: SafetyJournal
     private let signer: EnvelopeSigner
 
@@ -14,27 +14,29 @@ struct NodeJournal: Sendable {
     /// Past this size the records of decided heights are dropped at the next commit.
     private static let compactionBytes = 4 << 20
 
-    init(journal: SafetyJournal, signer: EnvelopeSigner) {
+    package init(journal: SafetyJournal, signer: EnvelopeSigner) {
         self.journal = journal
         self.signer = signer
     }
 
     /// What the core asked to be made durable, in its order, with one flush.
-    struct Batch {
+    package struct Batch {
         fileprivate var records: [AegisStore.JournalRecord] = []
         fileprivate var slots: [JournalSlot] = []
         fileprivate var signings: [(slot: SigningSlot, to: [NodeID])] = []
 
-        var isEmpty: Bool { records.isEmpty && slots.isEmpty }
+        package init() {}
 
-        mutating func add(_ record: AegisProtocol.JournalRecord) {
+        package var isEmpty: Bool { records.isEmpty && slots.isEmpty }
+
+        package mutating func add(_ record: AegisProtocol.JournalRecord) {
             records.append(.init(type: protocolRecordType, payload: record.encoded))
         }
     }
 
     /// Signs into the batch; a slot that was used before gives its recorded envelope when the
     /// batch is committed.
-    func sign(
+    package func sign(
         _ slot: SigningSlot, payload: [UInt8], to recipients: [NodeID], in batch: inout Batch
     ) throws(JournalError) {
         let key = slot.cbor.encoded
@@ -50,7 +52,7 @@ struct NodeJournal: Sendable {
     }
 
     /// Makes the batch durable; the envelopes that may now be sent.
-    func commit(
+    package func commit(
         _ batch: Batch
     ) throws -> [(slot: SigningSlot, envelope: SignedEnvelope, to: [NodeID])] {
         let recorded = try journal.commit(slots: batch.slots, records: batch.records)
@@ -62,7 +64,7 @@ struct NodeJournal: Sendable {
     }
 
     /// Everything recorded, oldest first, as the core wrote it.
-    func restore() throws -> [AegisProtocol.JournalRecord] {
+    package func restore() throws -> [AegisProtocol.JournalRecord] {
         var records: [AegisProtocol.JournalRecord] = []
         for record in try journal.load() {
             if let slot = JournalSlot(record) {
@@ -77,7 +79,7 @@ struct NodeJournal: Sendable {
 
     /// Drops what the commit of `height` has closed for good: statements of agreements up to it,
     /// and updates of runs that are over.
-    func compact(upTo height: UInt64, active run: RunID?) throws {
+    package func compact(upTo height: UInt64, active run: RunID?) throws {
         guard journal.byteCount > Self.compactionBytes else { return }
         try journal.compact { record in
             guard let slot = JournalSlot(record) else { return false }

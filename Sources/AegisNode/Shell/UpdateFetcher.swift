@@ -81,13 +81,13 @@ final class UpdateFetcher: Sendable {
 }
 
 /// Why the content of an update is not acceptable: the same on every node.
-enum UpdateFault: Error, Hashable, Sendable, CustomStringConvertible {
+package enum UpdateFault: Error, Hashable, Sendable, CustomStringConvertible {
     case notSafetensors(String)
     case wrongShape(expected: Int, actual: Int)
     case notFinite(index: Int)
     case normAboveBound(norm: Double, bound: Double)
 
-    var description: String {
+    package var description: String {
         switch self {
         case .notSafetensors(let reason): "the update is no safetensors file of ours: \(reason)"
         case .wrongShape(let expected, let actual):

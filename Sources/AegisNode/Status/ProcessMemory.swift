@@ -9,8 +9,8 @@ enum ProcessMemory {
     }
 
     /// Gives back the pages of program text that only the start needed; what runs on is read again
-    /// from the file. Text is never written, so nothing is lost. Takes a third off an idle node's resident
-    /// memory.
+    /// from the file. Text is never written, so nothing is lost. Takes a third off an idle node's
+    /// resident memory.
     static func releaseStartupPages() {
         guard let maps = fopen("/proc/self/maps", "r") else { return }
         defer { fclose(maps) }

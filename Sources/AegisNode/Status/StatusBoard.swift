@@ -1,15 +1,15 @@
-import AegisAPI
+package import AegisAPI
 import FoundationEssentials
 import Synchronization
 
 /// What the node tells about itself: written by the loop and the trainer, read by anybody.
-final class StatusBoard: Sendable {
+package final class StatusBoard: Sendable {
     /// Different refusals remembered; a peer that invents new ones pushes out its oldest.
-    static let refusalsMax = 64
+    package static let refusalsMax = 64
 
     private let status: Mutex<NodeStatus>
 
-    init(node: String, name: String) {
+    package init(node: String, name: String) {
         status = Mutex(
             NodeStatus(
                 node: node, name: name, version: NodeVersion.text, state: .idle, height: 0,
@@ -17,24 +17,24 @@ final class StatusBoard: Sendable {
                 rounds: []))
     }
 
-    func update(_ change: (inout NodeStatus) -> Void) {
+    package func update(_ change: (inout NodeStatus) -> Void) {
         status.withLock { change(&$0) }
     }
 
-    var current: NodeStatus {
+    package var current: NodeStatus {
         status.withLock { status in
             status.peakResidentMegabytes = ProcessMemory.peakResidentMegabytes
             return status
         }
     }
 
-    var json: [UInt8] {
+    package var json: [UInt8] {
         get throws { Array(try AegisAPI.encode(current)) }
     }
 
     /// Counts a refusal; true the first time this peer gave this reason, when it is worth a log
     /// line.
-    func refused(_ peer: String, _ reason: String) -> Bool {
+    package func refused(_ peer: String, _ reason: String) -> Bool {
         status.withLock { status in
             if let index = status.refusals.firstIndex(where: {
                 $0.peer == peer && $0.reason == reason
@@ -49,7 +49,7 @@ final class StatusBoard: Sendable {
     }
 
     /// Rounds of one run only: a new run's first measurement clears the last one's.
-    func measured(_ measurement: RoundMeasurement) {
+    package func measured(_ measurement: RoundMeasurement) {
         status.withLock { status in
             status.rounds.removeAll {
                 $0.run != measurement.run || $0.round == measurement.round

@@ -44,6 +44,16 @@ package struct FetchRequest: Hashable, Sendable {
     package let specification: RunSpecification
     /// The giver first, then others who said they hold it.
     package let from: [NodeID]
+
+    package init(
+        update: Digest, statement: UpdateStatement, specification: RunSpecification,
+        from: [NodeID]
+    ) {
+        self.update = update
+        self.statement = statement
+        self.specification = specification
+        self.from = from
+    }
 }
 
 /// A round to train.
@@ -53,6 +63,15 @@ package struct TrainingRequest: Hashable, Sendable {
     /// The model to start from. The shell gets it from `holders` if it isn't here.
     package let base: Digest
     package let holders: [NodeID]
+
+    package init(
+        specification: RunSpecification, round: Int, base: Digest, holders: [NodeID]
+    ) {
+        self.specification = specification
+        self.round = round
+        self.base = base
+        self.holders = holders
+    }
 }
 
 /// What every node computes for itself.
@@ -70,6 +89,13 @@ package struct AggregateRequest: Hashable, Sendable {
         package let update: Digest
         package let blob: Digest
         package let weight: UInt64
+
+        package init(node: NodeID, update: Digest, blob: Digest, weight: UInt64) {
+            self.node = node
+            self.update = update
+            self.blob = blob
+            self.weight = weight
+        }
     }
 
     package let specification: RunSpecification
@@ -79,6 +105,17 @@ package struct AggregateRequest: Hashable, Sendable {
     package let parts: [Part]
     /// Who has the base model, if it isn't here.
     package let holders: [NodeID]
+
+    package init(
+        specification: RunSpecification, round: Int, base: Digest, parts: [Part],
+        holders: [NodeID]
+    ) {
+        self.specification = specification
+        self.round = round
+        self.base = base
+        self.parts = parts
+        self.holders = holders
+    }
 
     package static func == (left: Self, right: Self) -> Bool {
         left.specification.run == right.specification.run && left.round == right.round

@@ -1,0 +1,180 @@
+import AegisCore
+import AegisCrypto
+import AegisLearning
+import AegisNode
+import AegisProtocol
+import AegisStore
+import Testing
+
+@Suite("Models, updates and their aggregate")
+struct AggregationDeskTests {
+    private let directory: TemporaryDirectory
+    private let blobs: BlobStore
+    private let desk: AggregationDesk
+    private let nodes = (0..<4).map { _ in IdentityKey.generate().publicKey }.sorted()
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        blobs = try BlobStore(directory: directory.file("blobs"))
+        desk = AggregationDesk(blobs: blobs)
+    }
+
+    private func values(_ seed: Int, count: Int = 64) -> [Float] {
+        (0..<count).map { Float(($0 * 37 + seed * 101) % 97 - 48) / 1_024 }
+    }
+
+    private func fetchRequest(
+        _ blob: Digest, _ specification: RunSpecification
+    ) throws -> FetchRequest {
+        let described = try #require(try ModelFile.describe(blob, in: blobs))
+        let statement = UpdateStatement(
+            mesh: Sample.mesh(), node: nodes[0], specification: specification, round: 1,
+            base: Sample.digest(0),
+            draft: UpdateDraft(
+                run: specification.run, round: 1, base: Sample.digest(0), blob: described,
+                expiresAt: 1))
+        return FetchRequest(
+            update: Sample.digest(9), statement: statement, specification: specification,
+            from: [nodes[0]])
+    }
+
+    /// What the intake check says of these values.
+    private func fault(
+        _ values: [Float], as model: ModelDeclaration? = nil,
+        in specification: RunSpecification = Sample.specification()
+    ) throws -> UpdateFault? {
+        let shape = try #require(
+            ModelShape(Sample.specification(model ?? .none(parameters: values.count))))
+        let blob = try ModelFile.store(values, shape: shape, in: blobs)
+        let request = try fetchRequest(blob, specification)
+        return failure(UpdateFault.self) { try desk.check(request) }
+    }
+
+    @Test("equal values have equal digests, stored or only computed")
+    func digests() throws {
+        let shape = try #require(ModelShape(Sample.specification()))
+        let stored = try ModelFile.store(values(1), shape: shape, in: blobs)
+        #expect(stored == ModelFile.digest(of: values(1), shape: shape))
+        #expect(stored != ModelFile.digest(of: values(2), shape: shape))
+        #expect(blobs.byteCount(of: stored) == ModelFile.byteCount(of: shape))
+        #expect(try ModelFile.parameters(of: stored, shape: shape, in: blobs) == values(1))
+    }
+
+    @Test(
+        "two nodes make the same model of the same updates",
+        arguments: [
+            AggregationDeclaration.Rule.mean, .trimmedMean,
+        ])
+    func sameOnEveryNode(rule: AggregationDeclaration.Rule) throws {
+        let specification = Sample.specification(rule: rule)
+        let shape = try #require(ModelShape(specification))
+        var results: [ComputeResult] = []
+        for number in 0..<2 {
+            let blobs = try BlobStore(directory: directory.file("node-\(number)"))
+            let desk = AggregationDesk(blobs: blobs)
+            let base = try desk.initialModel(specification)
+            #expect(base.aggregate == .zero)
+            let parts = try nodes.enumerated().map { index, node in
+                AggregateRequest.Part(
+                    node: node, update: Sample.digest(UInt8(index)),
+                    blob: try ModelFile.store(values(index), shape: shape, in: blobs),
+                    weight: 1)
+            }
+            results.append(
+                try desk.aggregate(
+                    AggregateRequest(
+                        specification: specification, round: 1, base: base.model, parts: parts,
+                        holders: [])))
+            #expect(blobs.contains(results[number].model))
+        }
+        #expect(results[0] == results[1])
+    }
+
+    @Test("the mean is the mean")
+    func mean() throws {
+        let specification = Sample.specification(.none(parameters: 2))
+        let shape = try #require(ModelShape(specification))
+        let parts = try [[1, 4], [3, -4]].enumerated().map { index, values in
+            AggregateRequest.Part(
+                node: nodes[index], update: Sample.digest(UInt8(index)),
+                blob: try ModelFile.store(values.map(Float.init), shape: shape, in: blobs),
+                weight: 1)
+        }
+        let result = try desk.aggregate(
+            AggregateRequest(
+                specification: specification, round: 1,
+                base: try desk.initialModel(specification).model, parts: parts, holders: []))
+        #expect(try ModelFile.parameters(of: result.model, shape: shape, in: blobs) == [2, 0])
+    }
+
+    @Test("an update as declared is taken")
+    func good() throws {
+        #expect(try fault(values(1)) == nil)
+    }
+
+    @Test("another number of parameters is a wrong shape", arguments: [1, 63, 65, 640])
+    func wrongShape(count: Int) throws {
+        #expect(
+            try fault(values(1, count: count)) == .wrongShape(expected: 64, actual: count))
+    }
+
+    @Test("as many parameters in other tensors are not the model's")
+    func otherTensors() throws {
+        let softmax = Sample.specification(.softmax)
+        let fault = try fault(
+            values(1, count: 7_850), as: .none(parameters: 7_850), in: softmax)
+        guard case .notSafetensors = fault else {
+            Issue.record("\(String(describing: fault))")
+            return
+        }
+    }
+
+    @Test("a value that is not finite is found", arguments: [Float.nan, .infinity, -.infinity])
+    func notFinite(value: Float) throws {
+        var values = values(1)
+        values[17] = value
+        #expect(try fault(values) == .notFinite(index: 17))
+    }
+
+    @Test("a norm above the bound is refused, one at the bound is not")
+    func norm() throws {
+        // 64 values of 1/8: a norm of exactly 1.
+        #expect(try fault([Float](repeating: 0.125, count: 64)) == nil)
+        let fault = try fault([Float](repeating: 0.25, count: 64))
+        #expect(fault == .normAboveBound(norm: 2, bound: 1))
+        // Whose square is not a Float any more.
+        let huge = try self.fault([Float](repeating: .greatestFiniteMagnitude, count: 64))
+        guard case .normAboveBound = huge else {
+            Issue.record("\(String(describing: huge))")
+            return
+        }
+    }
+
+    @Test(
+        "bytes that are no model are refused",
+        arguments: [
+            [UInt8](), [1, 2, 3], [UInt8](repeating: 0xff, count: 600),
+            Array("PK\u{3}\u{4} a pickle in a zip".utf8),
+        ])
+    func garbage(bytes: [UInt8]) throws {
+        let blob = try blobs.write(bytes)
+        let request = try fetchRequest(blob, Sample.specification())
+        let fault = failure(UpdateFault.self) { try desk.check(request) }
+        guard case .notSafetensors = fault else {
+            Issue.record("\(String(describing: fault))")
+            return
+        }
+    }
+
+    @Test("a large blob is described by its chunks")
+    func chunks() throws {
+        let count = (5 << 20) / 4
+        let specification = Sample.specification(.none(parameters: count))
+        let shape = try #require(ModelShape(specification))
+        let blob = try ModelFile.store(
+            [Float](repeating: 0, count: count), shape: shape, in: blobs)
+        let described = try #require(try ModelFile.describe(blob, in: blobs))
+        #expect(described.chunks.count == 6)
+        #expect(try ModelFile.describe(Sample.digest(1), in: blobs) == nil)
+    }
+}
