@@ -26,7 +26,7 @@ package struct RunWatch: AsyncParsableCommand {
             while true {
                 do {
                     let end = try await step(
-                        client, path: path, screen: &screen, waitsForMeasures: grace > 0)
+                        client, path: path, screen: &screen, waitsForMeasures: grace > 1)
                     if end != nil { grace -= 1 }
                     if let end, grace <= 0 || screen.isComplete(end) {
                         Console.write(screen.ended(end))
