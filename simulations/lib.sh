@@ -171,6 +171,7 @@ mesh_create() {
     node_ports=()
 }
 
+# mesh_start_admin MESH [OPTION…]: options are of `aegis-admin init`.
 mesh_start_admin() {
     local port api
     take_port
@@ -180,7 +181,7 @@ mesh_start_admin() {
     # Its output has the passphrase of the browser bundle: for the owner's eyes only.
     (umask 077 && : >"$mesh_dir/admin-init.txt")
     "$programs/aegis-admin" init --dir "$mesh_dir/admin" --mesh "$1" --api "$api" \
-        --listen "$admin_address" >>"$mesh_dir/admin-init.txt" 2>&1 || {
+        --listen "$admin_address" "${@:2}" >>"$mesh_dir/admin-init.txt" 2>&1 || {
         tail -n 15 "$mesh_dir/admin-init.txt" >&2
         fail "aegis-admin init failed"
     }

@@ -22,6 +22,7 @@ package struct AdminNode: Sendable {
     private let server: MeshServer
     private let observer: MeshObserver
     private let client: MeshClient
+    private let apiAddress: MeshAddress
     private let apiPort: BoundPort
 
     /// Opens everything; nothing listens before `run`.
@@ -35,6 +36,7 @@ package struct AdminNode: Sendable {
         guard let meshAddress = MeshAddress(settings.listen) else {
             throw SetupError.invalidAddress(option: "--listen", settings.listen)
         }
+        self.apiAddress = apiAddress
         let now = Timestamp.now()
         let tls = try TLSIdentity.issue(
             for: folder.identity, mesh: folder.mesh, sequence: now, now: now / 1_000)
@@ -107,7 +109,9 @@ package struct AdminNode: Sendable {
 
     /// Serves until cancelled or told to stop.
     package func run(stopsOnSignals: Bool) async throws {
-        let members: [any Service] = [server, api, ObserverService(observer: observer)]
+        let members: [any Service] = [
+            server, APIService(api: api, address: apiAddress), ObserverService(observer: observer),
+        ]
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: members.map { service in
@@ -132,11 +136,29 @@ package struct AdminNode: Sendable {
     }
 }
 
+/// The REST API, whose failure names its address.
+private struct APIService: Service {
+    let api: any Service
+    let address: MeshAddress
+
+    func run() async throws {
+        do { try await api.run() } catch {
+            if Task.isCancelled || error is CancellationError { throw error }
+            throw MeshServerError.notListening(address, reason: "\(error)")
+        }
+    }
+}
+
 private struct ObserverService: Service {
     let observer: MeshObserver
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { try await observer.run() }
+        try await cancelWhenGracefulShutdown {
+            do { try await observer.run() } catch {
+                // Told to stop in the middle of a look.
+                guard Task.isCancelled else { throw error }
+            }
+        }
     }
 }
 

@@ -1,33 +1,49 @@
 /// 32 bytes inline: the storage of digests and node ids. Ordered as its bytes are.
+///
+/// Four words and not a `SIMD4<UInt64>`: the optimiser keeps such a vector in one 32-byte register
+/// value, and where that lives across an `await`, Swift 6.3.1's async function allocates its frame
+/// without the padding that the vector's alignment adds to it (LLVM caps a frame at 16). The end
+/// of the frame then overwrites whatever follows it on the heap.
 struct Bytes32: Hashable, Sendable {
-    private let words: SIMD4<UInt64>
+    private let first: UInt64
+    private let second: UInt64
+    private let third: UInt64
+    private let fourth: UInt64
 
     init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == 32 else { return nil }
         // Callers in other modules reach this unspecialised: the loop runs over a plain buffer.
-        words =
-            bytes.withContiguousStorageIfAvailable { Self.words(of: $0) }
-            ?? Array(bytes).withUnsafeBufferPointer { Self.words(of: $0) }
+        self =
+            bytes.withContiguousStorageIfAvailable { Self($0) }
+            ?? Array(bytes).withUnsafeBufferPointer { Self($0) }
     }
 
-    init() { words = .zero }
+    init() { (first, second, third, fourth) = (0, 0, 0, 0) }
 
-    private static func words(of bytes: UnsafeBufferPointer<UInt8>) -> SIMD4<UInt64> {
-        var words = SIMD4<UInt64>.zero
-        for index in 0..<32 {
-            words[index / 8] |= UInt64(bytes[index]) << UInt64(8 * (7 - index % 8))
-        }
-        return words
+    private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        first = Self.word(of: bytes, at: 0)
+        second = Self.word(of: bytes, at: 8)
+        third = Self.word(of: bytes, at: 16)
+        fourth = Self.word(of: bytes, at: 24)
+    }
+
+    private static func word(of bytes: UnsafeBufferPointer<UInt8>, at offset: Int) -> UInt64 {
+        (offset..<offset + 8).reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
     }
 
     var bytes: [UInt8] {
-        (0..<32).map { UInt8(truncatingIfNeeded: words[$0 / 8] >> UInt64(8 * (7 - $0 % 8))) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        for word in [first, second, third, fourth] {
+            for shift in [56, 48, 40, 32, 24, 16, 8, 0] {
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
+        }
+        return bytes
     }
 
     static func < (left: Self, right: Self) -> Bool {
-        for index in 0..<4 where left.words[index] != right.words[index] {
-            return left.words[index] < right.words[index]
-        }
-        return false
+        (left.first, left.second, left.third, left.fourth)
+            < (right.first, right.second, right.third, right.fourth)
     }
 }

@@ -47,14 +47,16 @@ struct NodeAssembly: Sendable {
             rules: rules, database: database, blobs: blobs, status: status,
             evaluator: evaluator, worker: Worker(niceness: 5), logger: logger)
         try history.restore(durable.chain)
+        let trainer = try TrainingDesk(
+            node: node, database: database, blobs: blobs,
+            declarations: configuration.datasets, status: status)
+        try history.clear(
+            durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
         surroundings = NodeSurroundings(
             .init(
                 inbox: inbox, rules: rules, node: node, client: client, mail: mail,
                 blobs: blobs, database: database, status: status,
-                trainer: try TrainingDesk(
-                    node: node, database: database, blobs: blobs,
-                    declarations: configuration.datasets, status: status),
-                history: history, logger: logger))
+                trainer: trainer, history: history, logger: logger))
         guard let address = MeshAddress(configuration.listen) else {
             throw ConfigurationError(faults: ["listen: not host:port"])
         }

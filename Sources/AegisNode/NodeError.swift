@@ -1,5 +1,7 @@
 import AegisCore
 package import AegisIdentity
+import AegisStore
+import AegisTransport
 
 /// Why a node can't do what its owner asked.
 package enum NodeError: Error, Sendable {
@@ -32,6 +34,15 @@ package struct FailureReport: Sendable {
     package init(_ error: any Error) {
         switch error {
         case let error as NodeError: (message, hint) = Self.words(error)
+        case let error as IdentityDirectoryError: (message, hint) = Self.words(error)
+        case ProcessLockError.held(let directory, let process):
+            message =
+                "a node runs in \(directory) already"
+                + (process.map { ": process \($0)" } ?? "")
+            hint = "stop that one first; two with one identity would vote twice"
+        case MeshServerError.notListening(let address, let reason):
+            message = "can't listen on \(address): \(reason)"
+            hint = "free the port, or change listen in node.yaml"
         case let error as ConfigurationError:
             message = "node.yaml: \(error)"
             hint = "correct the file, then start again"
@@ -93,7 +104,12 @@ package struct FailureReport: Sendable {
         case .insecureMode(let path, let mode, let allowed):
             (
                 "\(path) has mode \(String(mode & 0o777, radix: 8)); others could read it",
-                "chmod \(String(allowed & 0o700, radix: 8)) \(path)"
+                "chmod \(String(allowed & mode & 0o700, radix: 8)) \(path)"
+            )
+        case .failed(let operation, let path, let code):
+            (
+                "can't \(operation) \(path): errno \(code)",
+                "check that the folder exists and belongs to you"
             )
         default: ("\(error)", nil)
         }

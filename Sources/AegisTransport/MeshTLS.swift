@@ -14,6 +14,7 @@ enum MeshTLS {
         configuration.certificateVerification = .noHostnameVerification
         configuration.trustRoots = .certificates([])
         configuration.applicationProtocols = ["http/1.1"]
+        configuration.shutdownTimeout = TransportLimits.closeTimeout
         return try NIOSSLContext(configuration: configuration)
     }
 
@@ -36,6 +37,7 @@ enum MeshTLS {
         configuration.certificateChain = [.certificate(try certificate(identity.leafDER))]
         configuration.privateKey = .privateKey(try privateKey(identity))
         configuration.applicationProtocols = ["http/1.1"]
+        configuration.shutdownTimeout = TransportLimits.closeTimeout
         return configuration
     }
 

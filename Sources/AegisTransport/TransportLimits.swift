@@ -20,6 +20,9 @@ package enum TransportLimits {
     /// A request that isn't a batch of statements: joining, signatures.
     package static let requestBytesMax = 1 << 20
     package static let connectTimeout = TimeAmount.seconds(3)
+    /// How long a peer may take to say goodbye. A dead one never does, and a node that stops would
+    /// wait for it.
+    package static let closeTimeout = TimeAmount.milliseconds(500)
     package static let callTimeout = TimeAmount.seconds(10)
     /// A transfer that brings nothing for so long goes on with another holder.
     package static let readTimeout = TimeAmount.seconds(20)

@@ -100,8 +100,8 @@ import Testing
             logger: Logger(label: "test"))
         observed.node.isDown.withLock { $0 = true }
         try await again.look()
-        #expect(await again.chain()?.state == observed.observer.chain()?.state)
-        #expect(await again.chain()?.state.height == 4)
+        #expect(try await again.chain()?.state == observed.observer.chain()?.state)
+        #expect(try await again.chain()?.state.height == 4)
         #expect(await again.nodes().values.allSatisfy { !$0.reachable })
         observed.node.isDown.withLock { $0 = false }
         _ = try await observed.submit("two")
@@ -138,7 +138,7 @@ import Testing
         try await observed.observer.look()
         _ = try await observed.submit("one")
         for _ in 0..<2 { try await observed.observer.look() }
-        #expect(await observed.observer.chain()?.fork == nil)
+        #expect(try await observed.observer.chain()?.fork == nil)
 
         // The same key elsewhere decides the same run at another time, and then one more.
         let genesis = try #require(try await observed.mesh.desk.genesis())
@@ -155,9 +155,9 @@ import Testing
             blobs: try BlobStore(directory: observed.folder.path + "/blobs2"),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await other.look()
-        #expect(await other.chain()?.state.height == 4)
+        #expect(try await other.chain()?.state.height == 4)
         #expect(
-            await other.chain()?.fork
+            try await other.chain()?.fork
                 == "height 1 has two certified values; north showed the second")
         #expect(try await observed.mesh.database.fork()?.height == 1)
     }

@@ -69,6 +69,7 @@ enum ImportTable {
     /// What a test target needs beyond its module's own imports.
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
+        "AegisProtocolTests": ["AegisSimulation"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 

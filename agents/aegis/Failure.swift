@@ -67,6 +67,7 @@ package struct Failure: Error, Sendable, Equatable {
         case .invalidRequest: return "docs/RUN.md lists every field of a run and its range"
         case .meshOpen: return "close the founding with `aegis mesh found`"
         case .noParticipants: return "make a token with `aegis token create --name NAME`"
+        case .nameTaken: return "choose another name"
         case .runActive: return "wait for it or stop it: `aegis run list`"
         case .notFound: return "see `aegis run list`, `aegis node list`"
         case .forbidden: return "ask an administrator for the role this needs"

@@ -179,7 +179,7 @@ package struct AdminRoutes: Sendable {
         let progress = try await desk.database.genesis()
         let waiting = participants.filter { progress?.signed.contains($0.entry.node) == false }
         let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
-        let chain = await observer.chain()
+        let chain = try await observer.chain()
         return MeshView(
             mesh: founding.mesh.description, name: founding.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,

@@ -50,8 +50,18 @@ package actor MeshObserver {
     }
 
     package func nodes() -> [NodeID: Node] { seen }
-    package func chain() -> Chain? { observed }
-    package func meshRules() -> MeshRules? { rules }
+
+    /// Nil until the mesh is founded; from the moment it is, not from the next look on.
+    package func chain() async throws -> Chain? {
+        _ = try await loadGenesis()
+        return observed
+    }
+
+    /// Nil until the mesh is founded.
+    package func meshRules() async throws -> MeshRules? {
+        _ = try await loadGenesis()
+        return rules
+    }
 
     /// Looks once a second until cancelled, more often while somebody may be watching a run.
     package func run() async throws {
@@ -88,6 +98,8 @@ package actor MeshObserver {
         let records = try await database.commits(through: .max)
             .map { try CommitRecord(decoding: $0.bytes) }
         let fork = try await database.fork().map(Self.forkText)
+        // Somebody else may have loaded it while this call waited for the database.
+        guard self.rules == nil else { return true }
         observed = Chain(
             state: try rules.replay(records), genesis: genesis.digest, roster: rules.roster,
             fork: fork)

@@ -31,7 +31,9 @@ package struct RunDesk: Sendable {
     package func submit(
         _ body: JSONValue, by actor: String, now: UInt64
     ) async throws -> RunView {
-        guard let rules = await observer.meshRules(), let chain = await observer.chain() else {
+        guard let rules = try await observer.meshRules(),
+            let chain = try await observer.chain()
+        else {
             throw Problem(.meshOpen, detail: "a run needs a founded mesh")
         }
         guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
@@ -68,7 +70,9 @@ package struct RunDesk: Sendable {
         guard !view.state.isOver else {
             throw Problem(.runEnded, detail: "\(run.specification.name) is \(view.state.rawValue)")
         }
-        guard let rules = await observer.meshRules(), let chain = await observer.chain() else {
+        guard let rules = try await observer.meshRules(),
+            let chain = try await observer.chain()
+        else {
             throw Problem(.meshOpen)
         }
         guard view.state == .running else {
@@ -173,7 +177,7 @@ package struct RunDesk: Sendable {
 
     private func rounds(of run: StoredRun) async throws -> [RoundView] {
         let id = run.specification.run
-        let roster = await observer.chain()?.roster
+        let roster = try await observer.chain()?.roster
         func name(_ node: NodeID) -> String { roster?.name(of: node) ?? node.short }
         let measures = Dictionary(grouping: try await database.measures(of: id)) { $0.round }
         return try await database.rounds(of: id).map { round in

@@ -96,7 +96,9 @@ package struct AdminFailure: Error, Sendable {
     private static func of(_ error: MeshServerError) -> AdminFailure {
         switch error {
         case .notListening(let address, let reason):
-            AdminFailure(69, "can't listen on \(address): \(reason)")
+            AdminFailure(
+                69, "can't listen on \(address): \(reason)",
+                "free the port, or give another with --api or --listen")
         case .identityUnusable(let reason): AdminFailure(70, reason)
         }
     }

@@ -69,6 +69,23 @@ package struct IdentityDirectory: Hashable, Sendable {
         return IdentityDirectory(path: path)
     }
 
+    /// Whether `create` could make a folder here, to be asked before a token is spent on it.
+    package static func checkVacancy(at path: String) throws(IdentityDirectoryError) {
+        let path = trimmed(path)
+        let parent = Disk.parent(of: path)
+        guard access(parent, W_OK | X_OK) == 0 else {
+            throw .failed(operation: "write to", path: parent, errno: errno)
+        }
+        let status: stat
+        do throws(IdentityDirectoryError) { status = try Disk.status(path) } catch {
+            if case .notFound = error { return }
+            throw error
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR, Disk.names(in: path).isEmpty else {
+            throw .alreadyExists(path: path)
+        }
+    }
+
     /// Opens a folder after a look at whom it is open to.
     package static func open(
         at path: String

@@ -35,6 +35,9 @@ package struct Joining: Sendable {
     package func join() async throws -> Outcome {
         guard (try? IdentityDirectory.open(at: directory).has(IdentityDirectory.keyName)) != true
         else { throw NodeError.alreadyJoined(directory) }
+        do { try IdentityDirectory.checkVacancy(at: directory) } catch {
+            throw NodeError.directory(error)
+        }
         let now = MachineClock.wallSeconds
         let token: JoinToken
         do { token = try JoinToken(parsing: self.token, now: now) } catch {

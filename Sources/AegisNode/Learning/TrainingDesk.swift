@@ -36,9 +36,14 @@ package final class TrainingDesk: Sendable {
         self.status = status
     }
 
-    /// ε that `dataset` has spent, nil where it isn't declared. Waits for a training under way.
-    package func spent(of dataset: String) -> Double? {
-        status.current.privacy.first { $0.dataset == dataset }?.epsilon
+    /// The update that was released for the run's present round, whether or not it was signed yet.
+    func releasedUpdate(in run: ActiveRun) throws -> Digest? {
+        guard run.specification.privacy != nil else { return nil }
+        let key = ReleaseKey(run: run.specification.run.bytes, round: UInt64(run.round))
+        return try state.withLock { state in
+            guard state.privacy.spent(of: run.specification.dataset) != nil else { return nil }
+            return try state.privacy.released(key, of: run.specification.dataset)
+        }
     }
 
     /// The update of a round: the stored one where it was released before, else a new one.

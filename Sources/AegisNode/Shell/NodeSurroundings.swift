@@ -147,7 +147,7 @@ final class NodeSurroundings: Surroundings {
     ) async throws {
         guard !blobs.contains(model) else { return }
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
-        if specification.rounds > 0, try await isInitialModel(model, of: specification) { return }
+        if try await isInitialModel(model, of: specification) { return }
         try await client.download(
             blob: model, byteCount: ModelFile.byteCount(of: shape),
             from: holders.filter { $0 != node }, into: blobs)
@@ -269,6 +269,7 @@ final class NodeSurroundings: Surroundings {
         for task in rest { task.cancel() }
         await training.stop()
         await computing.stop()
+        await history.stop()
     }
 }
 

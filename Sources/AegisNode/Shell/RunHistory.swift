@@ -143,6 +143,33 @@ final class RunHistory: Sendable {
         state.withLock { $0.passing.append((height + UInt64(Self.roundsKept), blob)) }
     }
 
+    /// At a start: removes what is left of rounds that were decided before it. What this node still
+    /// owes anybody stays: the models of the last rounds and of finished runs, and the updates of
+    /// the round that goes on.
+    func clear(_ durable: DurableState, ownUpdate: Digest?) throws {
+        var needed = Set(durable.chain.finished.map(\.model))
+        if let active = durable.chain.active { needed.insert(active.model) }
+        if let ownUpdate { needed.insert(ownUpdate) }
+        let height = durable.chain.height
+        let first = height - min(height, UInt64(Self.roundsKept))
+        for bytes in try database.commits(from: first + 1, count: Self.roundsKept) {
+            needed.insert(try Header(decoding: CommitRecord(decoding: bytes).header).model)
+        }
+        for record in durable.records {
+            let envelope: SignedEnvelope
+            switch record {
+            case .signed(.update, let update), .update(let update): envelope = update
+            default: continue
+            }
+            guard let verified = Libsodium().verify(envelope) else { continue }
+            needed.insert(try UpdateStatement(payload: verified.payload).blob.digest)
+        }
+        try blobs.retain(only: needed)
+        state.withLock { $0.kept.formUnion(durable.chain.finished.map(\.model)) }
+    }
+
+    func stop() async { await worker.stop() }
+
     private func release(_ header: Header, isLast: Bool) {
         let past = state.withLock { state in
             if isLast {

@@ -27,7 +27,8 @@ final class UpdateFetcher: Sendable {
         self.failed = failed
     }
 
-    /// Begins to fetch; a repeated request goes on with the new holders.
+    /// Begins to fetch; a repeated request goes on with the new holders, once the earlier one has
+    /// let go of the blob.
     func fetch(_ request: FetchRequest) {
         running.withLock { running in
             let earlier = running[request.update]?.task

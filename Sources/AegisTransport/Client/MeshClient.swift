@@ -173,11 +173,11 @@ package final class MeshClient: Sendable {
         }
     }
 
-    /// The `type` member of a problem document, as our servers write it: first.
+    /// The `type` member of a problem document as our servers write it: without spaces. In a text
+    /// the quotes of these bytes would be escaped.
     private static func problemType(_ body: [UInt8]) -> String? {
-        let prefix = #"{"type":""#.utf8
-        guard body.starts(with: prefix) else { return nil }
-        let rest = body.dropFirst(prefix.count).prefix { $0 != UInt8(ascii: "\"") }
+        guard let range = body.firstRange(of: Array(#""type":""#.utf8)) else { return nil }
+        let rest = body[range.upperBound...].prefix { $0 != UInt8(ascii: "\"") }
         return rest.count <= 64 ? String(validating: rest, as: UTF8.self) : nil
     }
 

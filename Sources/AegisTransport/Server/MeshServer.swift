@@ -56,7 +56,8 @@ package final class MeshServer: Service {
         self.configuration = configuration
         self.group = eventLoopGroup
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        // It calls every cancelled connection an error. What fails for good, `run` throws.
+        quiet.logLevel = .critical
         self.logger = quiet
         do {
             context = ContextBox(try MeshTLS.serverContext(identity))

@@ -29,9 +29,9 @@ package struct RunExport: AsyncParsableCommand {
 
     package func run() async throws {
         let path = try RunCommand.path(run)
-        let folder = try ExportFolder(path: to)
         try await common.withClient { client in
             let run = try await client.send(.get(path), as: RunView.self)
+            let folder = try ExportFolder(path: to)
             let rounds = try await client.send(
                 .get(path + "/rounds"), as: Items<RoundView>.self
             ).items

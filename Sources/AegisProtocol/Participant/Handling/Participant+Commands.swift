@@ -47,11 +47,14 @@ extension Participant {
                 ? configuration.timing.commandDelay : configuration.timing.commandDelayInRun)
     }
 
-    /// After a commit: the next height has its own cut-off.
+    /// After a commit. What is still to be decided keeps its timer, or is due at once: else heights
+    /// that are shorter than the delay would put it off for ever.
     mutating func resetCommands() {
-        isCommandDue = false
-        cancelTimer(.command)
         dropDeadCommands()
+        if applicableCommands.isEmpty {
+            isCommandDue = false
+            cancelTimer(.command)
+        }
         considerCommandTimer()
     }
 
