@@ -210,7 +210,7 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
                 "AegisLearning", "AegisNode", "AegisPrivacy", "AegisProtocol", "AegisStore",
-                "AegisTransport", crypto, logging, nioCore, nioPosix, serviceLifecycle,
+                "AegisTransport", logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: strict),
     ],

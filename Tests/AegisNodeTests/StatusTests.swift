@@ -23,15 +23,31 @@ struct StatusTests {
             ])
     }
 
-    @Test("a peer that invents reasons takes no memory")
+    @Test("a peer that invents reasons fills neither the log nor the others' place")
+    func inventedReasons() {
+        let board = StatusBoard(node: "n", name: "north")
+        _ = board.refused("hillside", "bad")
+        let logged = (0..<1_000).count { board.refused("lakeside", "reason \($0)") }
+        #expect(logged == StatusBoard.refusalsPerPeerMax + 1)
+        let refusals = board.current.refusals
+        #expect(refusals.count == logged + 1)
+        #expect(refusals.contains { $0.peer == "hillside" && $0.count == 1 })
+        #expect(refusals.last?.reason == StatusBoard.furtherReasons)
+        #expect(refusals.last?.count == 1_000 - StatusBoard.refusalsPerPeerMax)
+        // What was known before is still counted under its own name.
+        #expect(!board.refused("lakeside", "reason 3"))
+        #expect(board.current.refusals.contains { $0.reason == "reason 3" && $0.count == 2 })
+    }
+
+    @Test("many peers take no more memory than is granted")
     func refusalsBounded() {
         let board = StatusBoard(node: "n", name: "north")
         for number in 0..<(3 * StatusBoard.refusalsMax) {
-            #expect(board.refused("lakeside", "reason \(number)"))
+            #expect(board.refused("peer \(number)", "bad"))
         }
         #expect(board.current.refusals.count == StatusBoard.refusalsMax)
         #expect(
-            board.current.refusals.last?.reason == "reason \(3 * StatusBoard.refusalsMax - 1)")
+            board.current.refusals.last?.peer == "peer \(3 * StatusBoard.refusalsMax - 1)")
     }
 
     @Test("rounds of one run are kept in order, the last measurement of each")

@@ -4,8 +4,12 @@ import Synchronization
 
 /// What the node tells about itself: written by the loop and the trainer, read by anybody.
 package final class StatusBoard: Sendable {
-    /// Different refusals remembered; a peer that invents new ones pushes out its oldest.
-    package static let refusalsMax = 64
+    /// Different refusals remembered; beyond that the oldest go.
+    package static let refusalsMax = 256
+    /// Those of one peer. A reason may name what the peer has chosen (a key, a norm), so whatever it
+    /// invents beyond these counts as one: it can neither fill the log nor push out the others.
+    package static let refusalsPerPeerMax = 16
+    package static let furtherReasons = "further reasons"
 
     private let status: Mutex<NodeStatus>
 
@@ -36,11 +40,20 @@ package final class StatusBoard: Sendable {
     /// line.
     package func refused(_ peer: String, _ reason: String) -> Bool {
         status.withLock { status in
-            if let index = status.refusals.firstIndex(where: {
-                $0.peer == peer && $0.reason == reason
-            }) {
+            func isCounted(_ reason: String) -> Bool {
+                guard
+                    let index = status.refusals.firstIndex(where: {
+                        $0.peer == peer && $0.reason == reason
+                    })
+                else { return false }
                 status.refusals[index].count += 1
-                return false
+                return true
+            }
+            if isCounted(reason) { return false }
+            var reason = reason
+            if status.refusals.count(where: { $0.peer == peer }) >= Self.refusalsPerPeerMax {
+                reason = Self.furtherReasons
+                if isCounted(reason) { return false }
             }
             status.refusals.append(.init(peer: peer, reason: reason, count: 1))
             if status.refusals.count > Self.refusalsMax { status.refusals.removeFirst() }
