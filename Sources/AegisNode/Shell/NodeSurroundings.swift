@@ -148,9 +148,25 @@ final class NodeSurroundings: Surroundings {
         guard !blobs.contains(model) else { return }
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
         if try await isInitialModel(model, of: specification) { return }
-        try await client.download(
-            blob: model, byteCount: ModelFile.byteCount(of: shape),
-            from: holders.filter { $0 != node }, into: blobs)
+        let holders = holders.filter { $0 != node }
+        while let failure = await download(model, shape: shape, from: holders) {
+            // Another task has begun the same: wait for it.
+            guard case .blob(_, .alreadyBeingWritten) = failure else { throw failure }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    private func download(
+        _ model: Digest, shape: ModelShape, from holders: [NodeID]
+    ) async -> MeshClientError? {
+        do {
+            try await client.download(
+                blob: model, byteCount: ModelFile.byteCount(of: shape), from: holders,
+                into: blobs)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Makes the run's first model where that is what is missing: nobody need be asked for it.
@@ -202,7 +218,31 @@ final class NodeSurroundings: Surroundings {
         try database.insertCommit(
             record.encoded, digest: SHA256.digest(of: record.header), at: header.height)
         if header.kind == .round { fetcher.finish(through: header.round) }
-        history.committed(record, header, state)
+        guard let round = history.committed(record, header, state) else { return }
+        let signers = record.certificate.map(\.sender)
+        let isLast = state.active == nil
+        Task { await finish(round, from: signers, attempts: isLast ? 10 : 1) }
+    }
+
+    /// Gets a decided model where this node was out-voted before it had all updates, and evaluates
+    /// it. A run's last model is worth several attempts; earlier ones pass by.
+    @concurrent
+    private func finish(
+        _ round: RunHistory.Unevaluated, from signers: [NodeID], attempts: Int
+    ) async {
+        for attempt in 1...attempts {
+            do {
+                try await obtainModel(round.model, of: round.specification, from: signers)
+                return await history.evaluate(round)
+            } catch {
+                logger.debug(
+                    "a decided model is not here yet",
+                    metadata: ["round": "\(round.measurement.round)", "reason": "\(error)"])
+                guard attempt < attempts, (try? await Task.sleep(for: .seconds(1))) != nil else {
+                    return
+                }
+            }
+        }
     }
 
     func synchronise(from peers: [NodeID], fromHeight height: UInt64) {

@@ -64,8 +64,18 @@ final class RunHistory: Sendable {
         state.withLock { $0.roundBegan = MachineClock.now }
     }
 
-    /// Called when a commit is on the disk.
-    func committed(_ record: CommitRecord, _ header: Header, _ chain: ChainState) {
+    /// A committed round whose model is to be evaluated.
+    struct Unevaluated: Sendable {
+        let measurement: RoundMeasurement
+        let specification: RunSpecification
+        let model: Digest
+    }
+
+    /// Called when a commit is on the disk. What remains to be done for a round: to have its model
+    /// and to evaluate it.
+    func committed(
+        _ record: CommitRecord, _ header: Header, _ chain: ChainState
+    ) -> Unevaluated? {
         let ended = MachineClock.now
         let (specification, began) = state.withLock { state in
             let (specification, began) = (state.active, state.roundBegan)
@@ -75,7 +85,7 @@ final class RunHistory: Sendable {
             state.active = chain.active?.specification
             return (specification, began)
         }
-        guard header.kind == .round, let specification else { return }
+        guard header.kind == .round, let specification else { return nil }
         let view = Self.view(of: record)
         let seconds = began.map { (ended - $0) / .seconds(1) } ?? 0
         let measurement = RoundMeasurement(
@@ -87,8 +97,9 @@ final class RunHistory: Sendable {
             epsilon: status.current.privacy.first { $0.dataset == specification.dataset }?.epsilon,
             model: header.model.description)
         store(measurement, of: specification)
-        Task { await evaluate(measurement, model: header.model, of: specification) }
         release(header, isLast: chain.active == nil)
+        return Unevaluated(
+            measurement: measurement, specification: specification, model: header.model)
     }
 
     /// The view that decided: the certificate's votes are all of it.
@@ -100,20 +111,19 @@ final class RunHistory: Sendable {
         return vote.scope.view
     }
 
+    /// Measures a committed model that is in the store.
     @concurrent
-    private func evaluate(
-        _ measurement: RoundMeasurement, model: Digest, of specification: RunSpecification
-    ) async {
-        let (evaluator, blobs) = (evaluator, blobs)
+    func evaluate(_ round: Unevaluated) async {
+        let evaluator = evaluator
         do {
             let evaluation = try await worker.run {
-                blobs.contains(model) ? try evaluator.evaluate(model, of: specification) : nil
+                try evaluator.evaluate(round.model, of: round.specification)
             }
             guard let evaluation else { return }
-            var measurement = measurement
+            var measurement = round.measurement
             measurement.loss = evaluation.loss
             measurement.accuracy = evaluation.accuracy
-            store(measurement, of: specification)
+            store(measurement, of: round.specification)
             logger.info(
                 "model evaluated",
                 metadata: [
