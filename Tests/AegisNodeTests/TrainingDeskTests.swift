@@ -32,6 +32,8 @@ struct TrainingDeskTests {
             status: status)
     }
 
+    private func spent() -> Double? { status.current.privacy.first?.epsilon }
+
     private func request(
         _ round: Int, _ specification: RunSpecification? = nil
     ) throws -> TrainingRequest {
@@ -87,16 +89,16 @@ struct TrainingDeskTests {
     @Test("each round costs, and the node tells how much")
     func epsilonGrows() throws {
         let desk = try desk()
-        var spent = [try #require(desk.spent(of: "tiny"))]
+        var costs = [try #require(spent())]
         var blobs: Set<Digest> = []
         for round in 1...3 {
             let draft = try desk.update(for: request(round)) { _ in }
             blobs.insert(draft.blob.digest)
-            spent.append(try #require(desk.spent(of: "tiny")))
+            costs.append(try #require(spent()))
         }
         #expect(blobs.count == 3)
-        #expect(spent[0] == 0)
-        for (before, after) in zip(spent, spent.dropFirst()) { #expect(after > before) }
+        #expect(costs[0] == 0)
+        for (before, after) in zip(costs, costs.dropFirst()) { #expect(after > before) }
     }
 
     @Test("training stopped half-way is charged in full")
@@ -106,10 +108,10 @@ struct TrainingDeskTests {
         #expect(throws: Stop.self) {
             try desk.update(for: request(1)) { if $0 >= 0.5 { throw Stop() } }
         }
-        let stopped = try #require(desk.spent(of: "tiny"))
+        let stopped = try #require(spent())
         #expect(stopped > 0)
         _ = try desk.update(for: request(1)) { _ in }
-        #expect(try #require(desk.spent(of: "tiny")) > stopped)
+        #expect(try #require(spent()) > stopped)
         #expect(try database.ledger(of: "tiny").count == 4)
     }
 

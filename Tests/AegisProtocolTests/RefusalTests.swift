@@ -58,6 +58,30 @@ struct RefusalTests {
         #expect(stage.refusals(0) == [.update(.second), .tooMany])
     }
 
+    @Test("a second update counts against its giver, whoever brings it")
+    func secondBroughtByAnother() throws {
+        var stage = try Stage(4)
+        try stage.startRun()
+        let active = try #require(stage.participants[0].chain.active)
+        let (giver, carrier) = (stage.rules.roster.nodes[1], stage.rules.roster.nodes[2])
+        for (number, peer) in [(1 as UInt8, giver), (2, carrier)] {
+            let draft = UpdateDraft(
+                run: active.specification.run, round: 1, base: active.model,
+                blob: try #require(
+                    UpdateBlob(digest: stage.cryptography.digest([number]), byteCount: 1)),
+                expiresAt: .max)
+            let statement = UpdateStatement(
+                mesh: stage.rules.mesh, node: giver, specification: active.specification,
+                round: 1, base: active.model, draft: draft)
+            let envelope = stage.sign(.update, statement.payload, by: 1)
+            stage.handle(.received(.signed(envelope), from: peer), at: 0)
+        }
+        let blamed = stage.effects[0].compactMap { effect in
+            if case .observe(.refused(let node, _)) = effect { node } else { nil }
+        }
+        #expect(blamed == [giver])
+    }
+
     @Test("a tampered envelope is refused by name")
     func tampered() throws {
         var stage = try Stage(4)

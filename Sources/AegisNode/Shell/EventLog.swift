@@ -1,5 +1,7 @@
 import AegisCore
 import AegisProtocol
+import AegisStore
+import AegisTransport
 import Logging
 
 /// Turns what happens to the protocol core into log lines and the status people see. A refusal of
@@ -56,6 +58,22 @@ struct EventLog: Sendable {
             "refused", metadata: ["peer": "\(name(of: peer))", "reason": "\(reason)"])
     }
 
+    /// An update that did not arrive, and is asked for again. Whoever gave other bytes than were
+    /// announced is refused; one that is away or slow is not.
+    func transferFailed(_ request: FetchRequest, _ error: any Error) {
+        let falsehoods = (error as? MeshClientError)?.falsehoods ?? []
+        for (holder, reason) in falsehoods {
+            refused(holder, "gave other bytes than announced: \(reason)")
+        }
+        guard falsehoods.isEmpty else { return }
+        logger.info(
+            "an update has not arrived yet",
+            metadata: [
+                "from": "\(name(of: request.statement.node))",
+                "round": "\(request.statement.round)", "reason": "\(error)",
+            ])
+    }
+
     private func progress(_ event: Event) {
         switch event {
         case .commandPending(let sequence):
@@ -103,5 +121,20 @@ struct EventLog: Sendable {
             "height": "\(height)", "view": "\(view)",
             "coordinator": "\(name(of: coordinator))",
         ]
+    }
+}
+
+extension MeshClientError {
+    /// Who answered with bytes that are not what was asked for.
+    fileprivate var falsehoods: [(holder: NodeID, reason: String)] {
+        switch self {
+        case .noHolder(_, let failures): failures.flatMap(\.falsehoods)
+        case .blob(let node, .digestMismatch(let expected, let actual)):
+            [(node, "digestMismatch(expected: \(expected), actual: \(actual))")]
+        case .blob(let node, .wrongSize(let expected, let actual)):
+            [(node, "wrongSize(expected: \(expected), actual: \(actual))")]
+        case .malformedResponse(let node, let reason): [(node, reason)]
+        default: []
+        }
     }
 }

@@ -63,6 +63,10 @@ struct MeshEndpoints: MeshHandler {
         }
     }
 
+    func refused(_ error: StatementBatchError, from peer: NodeID) {
+        events.refused(peer, "batch: \(error)")
+    }
+
     func refused(_ refusal: ConnectionRefusal) {
         let (peer, reason) =
             switch refusal {

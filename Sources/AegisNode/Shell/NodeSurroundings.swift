@@ -61,7 +61,7 @@ final class NodeSurroundings: Surroundings {
         } failed: { request, error in
             // Two updates with the same bytes, each on its way: the second finds the first's blob.
             if case MeshClientError.blob(_, .alreadyBeingWritten) = error { return }
-            events.refused(request.statement.node, "its update did not arrive: \(error)")
+            events.transferFailed(request, error)
         }
     }
 

@@ -6,8 +6,8 @@ import Synchronization
 package final class StatusBoard: Sendable {
     /// Different refusals remembered; beyond that the oldest go.
     package static let refusalsMax = 256
-    /// Those of one peer. A reason may name what the peer has chosen (a key, a norm), so whatever it
-    /// invents beyond these counts as one: it can neither fill the log nor push out the others.
+    /// Those of one peer. A reason may name what the peer has chosen (a key, a norm), so whatever
+    /// it invents beyond these counts as one: it can neither fill the log nor push out the others.
     package static let refusalsPerPeerMax = 16
     package static let furtherReasons = "further reasons"
 

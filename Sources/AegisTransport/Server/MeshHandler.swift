@@ -32,11 +32,14 @@ package protocol MeshHandler: Sendable {
     func respond(to request: MeshRequest) async -> MeshResponse
     /// For the log and the status page. Must not block.
     func refused(_ refusal: ConnectionRefusal)
+    /// A participant or observer sent a body that is no batch. For the log and the status page too.
+    func refused(_ error: StatementBatchError, from peer: NodeID)
 }
 
 extension MeshHandler {
     package func respond(to request: MeshRequest) async -> MeshResponse { .notFound }
     package func refused(_ refusal: ConnectionRefusal) {}
+    package func refused(_ error: StatementBatchError, from peer: NodeID) {}
 }
 
 package struct MeshRequest: Hashable, Sendable {

@@ -73,6 +73,7 @@ struct MeshResponder: Sendable {
         }
         let statements: [[UInt8]]
         do { statements = try StatementBatch.decode(body) } catch {
+            handler.refused(error, from: node)
             switch error {
             case .tooMany, .statementTooLarge:
                 return .problem(413, type: "too-large", "\(error)")

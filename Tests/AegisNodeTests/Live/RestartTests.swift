@@ -31,7 +31,8 @@ struct RestartTests {
             await again.stop()
             #expect(Set(statuses.map { $0.rounds.last?.model }).count == 1)
             #expect(Set(statuses.map(\.height)) == [UInt64(Self.rounds) + 1])
-            #expect(statuses.allSatisfy { $0.refusals.isEmpty })
+            // Whoever is away for a while has done nothing wrong.
+            #expect(statuses.flatMap(\.refusals) == [])
         }
         let checks = try mesh.members.map { try NodeCheck($0.directory) }
         #expect(Set(checks.map(\.tip)).count == 1)

@@ -134,13 +134,14 @@ struct RogueStatementTests {
         }
     }
 
-    /// A body that is no batch is the transport's to refuse: it never gets to the node.
+    /// A body that is no batch is answered so, and counted like a bad statement.
     private func checkMalformedBatch(
         _ rogue: Rogue, _ nodes: [LiveNode], _ admin: AdminClient
     ) async throws {
+        let tooMany = StatementBatch.encode(Array(repeating: [1], count: 300))
         for (body, status) in [
-            (Array("garbage".utf8), 400), ([0x9f, 0xff], 400),
-            (StatementBatch.encode(Array(repeating: [1], count: 300)), 413),
+            (Array("garbage".utf8), 400), (Array("garbage".utf8), 400), (tooMany, 413),
+            (tooMany, 413),
         ] {
             for node in nodes {
                 do throws(MeshClientError) {
@@ -154,6 +155,10 @@ struct RogueStatementTests {
                     }
                 }
             }
+        }
+        for status in try await admin.statuses(of: nodes) {
+            let refusals = status.refusals.filter { $0.reason.hasPrefix("batch: ") }
+            #expect(refusals.map(\.count) == [2, 2], "\(refusals)")
         }
     }
 

@@ -17,7 +17,7 @@ private enum BadUpdate: CaseIterable {
         case .wrongShape: "the update has 32 parameters, the model 64"
         case .normAboveBound: "is above the declared bound 1.0"
         case .garbage: "no safetensors file of ours"
-        case .lyingServer: "digestMismatch"
+        case .lyingServer: "gave other bytes than announced: digestMismatch"
         case .second: "update(AegisProtocol.UpdateRefusal.second)"
         }
     }

@@ -141,7 +141,8 @@ extension Participant {
                 holders: peer == giver || peer == configuration.node ? [giver] : [giver, peer]))
         round = current
         fetch(digest)
-        if known > 0 { throw .update(.second) }
+        // The giver's doing, whoever brought it here.
+        if known > 0 { observe(.refused(from: giver, .update(.second))) }
     }
 
     /// Whether it is of the round being worked on; a straggler is helped, one ahead is kept.
