@@ -37,7 +37,7 @@ final class SoleNode: MeshCalls {
         self.wallStart = wallStart
         rules = MeshRules(
             founding: genesis.founding.statement, genesis: genesis.statement,
-            cryptography: AdminCryptography())
+            cryptography: Libsodium())
         state = Mutex(
             State(
                 participant: try Participant(

@@ -1,5 +1,6 @@
 import AegisCore
 import AegisCrypto
+import AegisIdentity
 import AegisNode
 import AegisProtocol
 import AegisStore

@@ -1,5 +1,6 @@
 import AegisAPI
 import AegisCore
+import AegisIdentity
 import AegisNode
 import AegisPrivacy
 import AegisProtocol

@@ -94,7 +94,7 @@ package actor MeshObserver {
         guard let genesis = try await desk.genesis() else { return false }
         let rules = MeshRules(
             founding: genesis.founding.statement, genesis: genesis.statement,
-            cryptography: AdminCryptography())
+            cryptography: Libsodium())
         let records = try await database.commits(through: .max)
             .map { try CommitRecord(decoding: $0.bytes) }
         let fork = try await database.fork().map(Self.forkText)

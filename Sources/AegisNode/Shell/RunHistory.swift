@@ -1,6 +1,7 @@
 import AegisAPI
 import AegisCore
 import AegisCrypto
+import AegisIdentity
 import AegisLearning
 import AegisProtocol
 import AegisStore

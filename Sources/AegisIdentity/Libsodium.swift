@@ -2,7 +2,7 @@ package import AegisCore
 import AegisCrypto
 package import AegisProtocol
 
-/// SHA-256 and Ed25519 for the protocol core.
+/// SHA-256 and Ed25519 for the rules of the mesh: what nodes, the admin and offline checks use.
 package struct Libsodium: ProtocolCryptography {
     private let verifier = EnvelopeVerifier()
 
