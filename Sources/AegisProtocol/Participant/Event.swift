@@ -56,9 +56,7 @@ package enum EnvelopeRefusal: Error, Hashable, Sendable {
 
 package enum UpdateRefusal: Error, Hashable, Sendable {
     case signerIsNot(NodeID)
-    case anotherRun
     case pastRound(Int)
-    case futureRound(Int)
     case wrongBase
     case expired
     case notAsDeclared

@@ -200,8 +200,10 @@ struct RogueStatementTests {
                     $0.participants.contains(rogue.member.node.text)
                 }
                 #expect(counted.map(\.round) == [first.round])
-                // A straggler's update looks the same: it is passed over, not refused.
-                #expect(status.refusals.isEmpty)
+                // A round late it could be a straggler's, and is passed over; two rounds late it
+                // is refused, by name.
+                #expect(status.refusals.map(\.peer) == [rogue.member.name])
+                #expect(status.refusals.allSatisfy { $0.reason.contains("pastRound(1)") })
             }
         }
         await rogue.stop()

@@ -115,6 +115,13 @@ extension Participant {
         guard statement.node == envelope.sender else {
             throw .update(.signerIsNot(statement.node))
         }
+        if let current = round, current.specification.run == statement.run,
+            statement.round + 1 < current.round
+        {
+            // The round before may just be late; an older one is a replay, or a long absence.
+            help(peer)
+            throw .update(.pastRound(statement.round))
+        }
         guard index != me,
             try isOfThisRound(
                 statement.run, statement.round, .signed(envelope), from: peer)
