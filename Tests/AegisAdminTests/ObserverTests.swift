@@ -58,9 +58,7 @@ import Testing
     @Test("a run goes from submitted to completed by what the mesh has committed")
     func run() async throws {
         let observed = try await Observed()
-        #expect(
-            await kind { _ = try await observed.submit("early") } == "urn:aegis:problem:mesh-open")
-        try await observed.observer.look()
+        // The founding is enough: nobody need have looked at the mesh yet.
         let submitted = try await observed.submit("demo")
         #expect(submitted.state == .submitted)
         #expect(

@@ -107,6 +107,6 @@ struct RogueUpdateTests {
         let counted = status.rounds.filter { $0.participants.contains(rogue.member.node.text) }
         #expect(counted.count <= 1)
         #expect(status.rounds.allSatisfy { $0.participants.count >= 2 })
-        #expect(Set(status.refusals.map(\.peer)) == [rogue.member.name])
+        #expect(Set(status.faults.map(\.peer)) == [rogue.member.name])
     }
 }
