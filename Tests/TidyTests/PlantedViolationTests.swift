@@ -60,6 +60,9 @@ struct PlantedViolationTests {
             rule: "only a verifier makes `Verified`", path: "agents/aegis/Planted.swift",
             bad: "envelope.unverifiedPayload", good: "// unverifiedPayload"),
         Plant(
+            rule: "no wide vector where an async function could hold it",
+            bad: "let a: SIMD4<UInt64>", good: "let a: SIMD2<UInt64> // not SIMD4<UInt64>"),
+        Plant(
             rule: "no clock and no task in the pure modules", bad: "let a = Date()",
             good: "let a = FooDate(b)"),
         Plant(

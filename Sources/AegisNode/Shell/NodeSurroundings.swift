@@ -218,6 +218,7 @@ final class NodeSurroundings: Surroundings {
         try database.insertCommit(
             record.encoded, digest: SHA256.digest(of: record.header), at: header.height)
         if header.kind == .round { fetcher.finish(through: header.round) }
+        if state.active == nil { fetcher.cancelAll() }
         guard let round = history.committed(record, header, state) else { return }
         let signers = record.certificate.map(\.sender)
         let isLast = state.active == nil
