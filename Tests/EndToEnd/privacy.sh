@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=Tests/EndToEnd/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly kills=6 rounds=60 dataset=fashion-mnist
+readonly kills=6 rounds=180 dataset=fashion-mnist
 declare -A entries=() epsilons=()
 lost_entries=''
 lost_epsilon=''
@@ -103,7 +103,7 @@ dataset: $dataset
 model: softmax
 rounds: $rounds
 participants_min: 2
-training: {local_steps: 60, expected_batch: 200, learning_rate: 0.1}
+training: {local_steps: 20, expected_batch: 200, learning_rate: 0.1}
 privacy: {epsilon: 3, delta: 1e-5, sampling_rate: 0.1, clip_norm: 1}
 aggregation: {rule: mean, update_norm_max: 100}
 deadlines: {soft: 1, hard: 10}
