@@ -26,7 +26,6 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
-let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -100,7 +99,7 @@ let package = Package(
             dependencies: [
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
                 asyncHTTPClient, hummingbirdCore, logging, nioCore, nioPosix,
-                nioFileSystem, nioSSL, serviceLifecycle, x509, crypto,
+                nioSSL, serviceLifecycle, x509, crypto,
             ],
             swiftSettings: strict),
         .target(name: "AegisTelemetry", dependencies: [logging], swiftSettings: strict),
