@@ -69,7 +69,6 @@ struct LatticeBuilder {
     private let reference: Double
     let moments: LossMoments
     private let sign: Double
-    private let logShare: Double
     /// Narrows the panels where the tilted density is steep at the limit.
     let fraction: Double
     private let nodes3 = GaussLegendre.nodes3
@@ -77,10 +76,9 @@ struct LatticeBuilder {
     private let nodes5 = GaussLegendre.nodes5
     private let weights5 = GaussLegendre.weights5
 
-    init(_ loss: SampledLoss, _ direction: Direction, plan: LatticePlan, steps: Int) {
+    init(_ loss: SampledLoss, _ direction: Direction, plan: LatticePlan) {
         let tilt = plan.tilt
         self.loss = loss
-        logShare = plan.logShare - log(Double(steps))
         self.direction = direction
         self.tilt = tilt
         step = plan.step
@@ -134,15 +132,20 @@ struct LatticeBuilder {
         }
     }
 
-    /// How many lattice points a cell may span at z so that all wide cells together cost a
-    /// fraction of what the narrow ones do: the price of a cell is its mass times its width's
-    /// square. Mass counts beside `share`, the part of the tilted law that makes up the answer.
-    func span(at z: Double) -> Int {
-        let density =
-            exp(loss.logTilted(at: z, order: order) - reference - logShare)
-            * loss.noise
+    /// How many lattice points a cell may span at z. The price of a cell is its mass times its
+    /// width's square, so that where there is little mass it may be wide; but not so wide that the
+    /// loss's density changes much in it, for δ may come from just there.
+    private func span(at z: Double) -> Int {
+        let density = exp(loss.logTilted(at: z, order: order) - reference) * loss.noise
         if !(density < 0.01) { return 1 }
-        return Int(min((0.02 / max(density, 1e-20)).squareRoot(), 1e6))
+        let share = max(loss.share(at: z), 1e-300)
+        let slope = 1 + abs(z / share) + (1 - share) / share
+        return Int(min((0.02 / max(density, 1e-20)).squareRoot(), 0.05 / (slope * step), 1e6))
+    }
+
+    /// The same for a cell from one loss to another.
+    func span(from start: Double, to end: Double) -> Int {
+        min(span(at: position(of: start)), span(at: position(of: end)))
     }
 
     /// This direction's loss at z.
@@ -201,16 +204,20 @@ extension LatticeBuilder {
         }
     }
 
-    /// The mean loss of the outcomes from `low` to h/2, among which most often all but a few are:
-    /// the best origin of an optimistic lattice.
-    func center(from low: Double) -> Double {
-        var merged = Merged(anchor: 0)
-        let start = max(low, position(of: -step / 2))
-        let end = position(of: step / 2)
-        guard end > start else { return 0 }
-        merged.add(self, from: start, to: end)
-        guard merged.p > 0 else { return 0 }
-        return min(max(log(merged.p / merged.q) - 1e-14, -step / 2), step / 2)
+    /// The mean loss of the outcomes around z = 0, among which most often all but a few are: the
+    /// best origin of an optimistic lattice.
+    func center() -> Double {
+        var mean = loss.loss(at: 0)
+        for _ in 0..<3 {
+            var merged = Merged(anchor: mean)
+            let start = max(position(of: mean - step / 2), -12 * loss.noise)
+            let end = min(position(of: mean + step / 2), 12 * loss.noise + 1)
+            guard end > start else { break }
+            merged.add(self, from: start, to: end)
+            guard merged.p > 0, merged.q > 0 else { break }
+            mean += min(max(log(merged.p / merged.q), -step / 2), step / 2)
+        }
+        return mean - step * (mean / step).rounded() - 1e-9 * step
     }
 
     /// Merges outcomes from `start` on into one whose mean loss is at least `anchor`, about
@@ -268,13 +275,17 @@ extension LatticeLoss {
         let forwards = high > low
         while cell < count - 1 {
             let anchor = Double(first + cell) * step
-            var span = min(builder.span(at: z), count - 1 - cell)
-            var end = builder.position(of: anchor + Double(span) * step)
-            // Nor wider than a panel of the rule.
-            while span > 1, abs(end - z) > 0.25 * builder.loss.panelWidth(at: z, builder.fraction) {
-                span = max(1, span / 2)
-                end = builder.position(of: anchor + Double(span) * step)
+            var span = min(builder.span(from: anchor, to: anchor + step), count - 1 - cell)
+            var end = builder.position(of: anchor + Double(max(1, span)) * step)
+            // Nor wider than a panel of the rule, nor than what its far end allows.
+            while span > 1,
+                abs(end - z) > 0.25 * builder.loss.panelWidth(at: z, builder.fraction)
+                    || builder.span(from: anchor, to: anchor + Double(span) * step) < span
+            {
+                span /= 2
+                end = builder.position(of: anchor + Double(max(1, span)) * step)
             }
+            span = max(1, span)
             if forwards ? end > high : end < high { end = high }
             defer { cell += span }
             guard forwards ? end > z : end < z else { continue }
@@ -311,7 +322,7 @@ extension LatticeLoss {
         let lowIndex = (builder.value(at: low) / step).rounded(.down)
         let highIndex = (builder.value(at: high) / step).rounded(.down) + 1
         guard abs(lowIndex) < 1e15, highIndex - lowIndex < Double(pointsMax) else { return nil }
-        origin = builder.center(from: low)
+        origin = builder.center()
         // One point more below, for what falls short of the first.
         first = Int(lowIndex) - 2
         let count = Int(highIndex) - first + 1
@@ -333,9 +344,15 @@ extension LatticeLoss {
                 masses[below] += mass * exp(-builder.tilt * Double(cell - below) * step)
             }
             z = end
-            // Odd spans, so that the next point is one of the lattice.
-            let wanted = max(1, builder.span(at: z))
-            let next = wanted >= 3 * span ? 3 * span : wanted < span ? max(1, span / 3) : span
+            // Odd spans, so that the next point is one of the lattice. They shrink in time for
+            // what is ahead.
+            let border = anchor + width / 2
+            var next = span
+            if builder.span(from: border, to: border + 6 * width) >= 3 * span {
+                next = 3 * span
+            } else if builder.span(from: border, to: border + 3 * width) < span {
+                next = max(1, span / 3)
+            }
             cell += (span + next) / 2
             span = next
         }

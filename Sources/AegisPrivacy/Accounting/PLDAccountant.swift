@@ -69,8 +69,7 @@ enum PLDAccountant {
         var composition = LossComposition(plan)
         for phase in components {
             let builder = LatticeBuilder(
-                SampledLoss(phase, logLost: plan.logLost), .remove, plan: plan,
-                steps: phase.steps)
+                SampledLoss(phase, logLost: plan.logLost), .remove, plan: plan)
             guard
                 let lattice = LatticeLoss(
                     optimistic: builder, logLost: plan.logLost,
@@ -136,7 +135,7 @@ enum PLDAccountant {
         let direction = phase.samplingRate == 1 ? .remove : plan.direction
         let bounded = direction == .remove ? plan.logLost : nil
         let builder = LatticeBuilder(
-            SampledLoss(phase, logLost: bounded), direction, plan: plan, steps: phase.steps)
+            SampledLoss(phase, logLost: bounded), direction, plan: plan)
         return LatticeLoss(
             pessimistic: builder, logLost: plan.logLost, pointsMax: 2 * LatticePlan.pointsMax)
     }
