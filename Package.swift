@@ -132,8 +132,8 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, crypto,
-                nioCore, nioHTTP1, nioSSL, yams,
+                "AegisAPI", "AegisCore", "AegisPrivacy", "AegisReport", argumentParser,
+                asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -188,7 +188,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
+            name: "aegisTests", dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",

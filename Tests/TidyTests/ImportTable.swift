@@ -51,8 +51,8 @@ enum ImportTable {
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
-            "Yams",
+            "AegisAPI", "AegisCore", "AegisPrivacy", "AegisReport", "ArgumentParser",
+            "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
