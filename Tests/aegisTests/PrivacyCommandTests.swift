@@ -3,8 +3,7 @@ import AegisPrivacy
 import ArgumentParser
 import Foundation
 import Testing
-
-@testable import aegis
+import aegis
 
 @Suite("aegis privacy") struct PrivacyCommandTests {
     private func answer(
