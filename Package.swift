@@ -68,6 +68,7 @@ let package = Package(
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -75,7 +76,8 @@ let package = Package(
         .target(
             name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
             swiftSettings: strictMemory),
-        .target(name: "AegisPrivacy", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
         .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(
             name: "AegisLearning", dependencies: ["AegisCore", "AegisPrivacy", "CBLAS"],

@@ -1,3 +1,4 @@
+import AegisCore
 import CSodium
 
 /// The generator behind privacy noise: ChaCha20 keyed by the system's generator, with fast key
@@ -7,7 +8,7 @@ import CSodium
 ///
 /// A class: a copied struct would hand out the same noise twice, which cancels its protection.
 /// Not Sendable: each task makes its own.
-@safe package final class CryptographicGenerator: RandomNumberGenerator {
+@safe package final class CryptographicGenerator: RandomBlockGenerator {
     /// Key, then output: one run of the stream cipher.
     private static let bytes = 16_384
     private static let keyBytes = 32
