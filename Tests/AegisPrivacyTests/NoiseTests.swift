@@ -180,11 +180,11 @@ struct DiscreteGaussianTests {
 }
 
 @Suite("The Gaussian mechanism on a clipped sum")
-struct GaussianMechanismTests {
+struct ClippedSumNoiseTests {
     private func gaussian(
         _ noise: NoiseGenerator, sigma: Double = 1.25, clip: Double = 0.5, count: Int = 10_000
-    ) -> GaussianMechanism? {
-        GaussianMechanism(
+    ) -> ClippedSumNoise? {
+        ClippedSumNoise(
             noise: noise, noiseMultiplier: sigma, clipNorm: clip, count: count,
             expectedBatch: 256, microBatch: 64)
     }

@@ -12,7 +12,7 @@ import CNoise
 ///   2002, §4.2), n being the public expected batch and six deviations;
 /// - the clipping itself, whose norm is computed in float32: C·2⁻¹⁰.
 /// γ is chosen so that σ times the whole is the generator's deviation, 2²⁴ steps.
-package struct GaussianMechanism: Hashable, Sendable {
+package struct ClippedSumNoise: Hashable, Sendable {
     package let noise: NoiseGenerator
     /// σ: what the accountant is told.
     package let noiseMultiplier: Double
