@@ -19,7 +19,7 @@ enum ImportTable {
         "AegisCore": [],
         "AegisProtocol": ["AegisCore"],
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
-        "AegisPrivacy": pure.union(["AegisCore"]),
+        "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
         "AegisAggregation": pure.union(["AegisCore"]),
         "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"]),
 
@@ -63,7 +63,7 @@ enum ImportTable {
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CZlib": "AegisStore", "CLearning": "AegisLearning",
+        "CLearning": "AegisLearning", "CNoise": "AegisPrivacy", "CZlib": "AegisStore",
     ]
 
     /// What a test target needs beyond its module's own imports.
