@@ -151,6 +151,13 @@ let package = Package(
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
 
+        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        .executableTarget(
+            name: "learning-speed",
+            dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
+            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            swiftSettings: strict),
+
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(
             name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],

@@ -57,6 +57,8 @@ enum ImportTable {
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
+        // benchmarks/learning
+        "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
     ]
 

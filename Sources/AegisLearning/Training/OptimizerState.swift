@@ -36,7 +36,9 @@ final class OptimizerState {
     /// What the step with this number does to each part of the parameters.
     func descent(_ plan: TrainingPlan, base: [Float], step: Int) -> Descent {
         Descent(
-            optimizer: plan.optimizer, rate: plan.learningRate.value(at: step, of: plan.steps),
+            optimizer: plan.optimizer,
+            rate: plan.learningRate.value(
+                at: plan.stepsBefore + step, of: plan.scheduleSteps ?? plan.steps),
             divisor: 1 / Float(plan.expectedBatch), pull: plan.proximal, step: step,
             decay: plan.averaging.map { min($0, Float(1 + step) / Float(10 + step)) },
             base: base, parameters: parameters, velocity: velocity, squares: squares,

@@ -61,10 +61,12 @@ extension Model {
             microBatch: microBatch, augmentation: nil, norm: nil)
     }
 
-    /// The same with views of each record, and with the way convolutions get their norms.
+    /// The same with automatic clipping's `stability`, with views of each record, and with the way
+    /// convolutions get their norms.
     package func gradientSum(
         of indices: [Int], in records: Records, at parameters: [Float], loss: Loss,
-        clipNorm: Float?, microBatch: Int, augmentation: Augmentation?, norm: ConvolutionNorm?
+        clipNorm: Float?, stability: Float? = nil, microBatch: Int = 256,
+        augmentation: Augmentation? = nil, norm: ConvolutionNorm?
     ) -> [Float] {
         precondition(parameters.count == parameterCount, "parameters have the model's shape")
         precondition(fits(records, loss: loss), "the records are the model's")
@@ -76,7 +78,7 @@ extension Model {
             work.prepare(parameters)
             _ = work.addGradients(
                 of: indices[...], records,
-                clip: clipNorm.map { ClipFactor(norm: $0, stability: nil) })
+                clip: clipNorm.map { ClipFactor(norm: $0, stability: stability) })
             work.collect()
         }
         return Array(UnsafeBufferPointer(start: work.sum, count: parameterCount))

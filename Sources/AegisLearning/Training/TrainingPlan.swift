@@ -25,6 +25,10 @@ package struct TrainingPlan: Hashable, Sendable {
     /// Rows that are processed at once by one thread; bounds memory whatever a draw's size is.
     /// Nil: as many as suit the cache.
     package var microBatch: Int?
+    /// Where this training's steps lie in a longer one, for the learning rate: the steps made
+    /// before, and those of the whole; nil where this is the whole.
+    package var stepsBefore = 0
+    package var scheduleSteps: Int?
     /// Threads that share a step. They sleep when they wait.
     package var threads: Int
 
