@@ -69,6 +69,9 @@ let package = Package(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
+        // Our own kernels in C, each target imported by exactly one module.
+        .target(name: "CLearning"),
+
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
         .target(name: "AegisProtocol", dependencies: ["AegisCore"], swiftSettings: strict),
@@ -78,7 +81,8 @@ let package = Package(
         .target(name: "AegisPrivacy", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(
-            name: "AegisLearning", dependencies: ["AegisCore", "AegisPrivacy", "CBLAS"],
+            name: "AegisLearning",
+            dependencies: ["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"],
             swiftSettings: strict),
 
         // Shells: disk, network, clock.

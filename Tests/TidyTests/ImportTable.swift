@@ -21,7 +21,7 @@ enum ImportTable {
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
         "AegisPrivacy": pure.union(["AegisCore"]),
         "AegisAggregation": pure.union(["AegisCore"]),
-        "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS"]),
+        "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"]),
 
         "AegisIdentity": shell.union([
             "AegisCore", "AegisCrypto", "AegisProtocol", "COpenSSL", "Crypto", "SwiftASN1", "X509",
@@ -63,7 +63,7 @@ enum ImportTable {
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CZlib": "AegisStore",
+        "CZlib": "AegisStore", "CLearning": "AegisLearning",
     ]
 
     /// What a test target needs beyond its module's own imports.

@@ -5,22 +5,23 @@ package import AegisProtocol
 package struct ModelShape: Sendable {
     package let tensors: [TensorDeclaration]
     /// Nil for a run without training.
-    package let network: Network?
+    package let trained: Model?
 
     /// Nil for a model this node can't hold.
     package init?(_ specification: RunSpecification) {
         switch specification.model {
         case .softmax:
-            network = Network(inputs: Self.inputs, classes: DatasetFiles.classes)
+            trained = try? Model.softmax(inputs: Self.inputs, classes: DatasetFiles.classes)
         case .multilayerPerceptron(let hidden):
-            network = Network(inputs: Self.inputs, hidden: hidden, classes: DatasetFiles.classes)
+            trained = try? Model.multilayerPerceptron(
+                inputs: Self.inputs, hidden: hidden, classes: DatasetFiles.classes)
         case .none(let parameters):
-            network = nil
+            trained = nil
             tensors = [TensorDeclaration(name: "parameters", shape: [parameters])]
             return
         }
-        guard let network else { return nil }
-        tensors = network.tensors
+        guard let trained else { return nil }
+        tensors = trained.tensors
     }
 
     package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
@@ -29,6 +30,6 @@ package struct ModelShape: Sendable {
     private static let inputs = 784
 
     package func initialParameters(seed: UInt64) -> [Float] {
-        network?.initialParameters(seed: seed) ?? [Float](repeating: 0, count: parameterCount)
+        trained?.initialParameters(seed: seed) ?? [Float](repeating: 0, count: parameterCount)
     }
 }

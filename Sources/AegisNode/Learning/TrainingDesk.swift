@@ -53,7 +53,7 @@ package final class TrainingDesk: Sendable {
     ) throws -> UpdateDraft {
         let specification = request.specification
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
-        guard let network = shape.network else {
+        guard let model = shape.trained else {
             let blob = try ModelFile.store(fixedUpdate(shape), shape: shape, in: blobs)
             return try draft(request, blob: blob, ledgerPosition: 0)
         }
@@ -62,13 +62,13 @@ package final class TrainingDesk: Sendable {
         }
         return try state.withLock { state in
             let (blob, position) = try Self.train(
-                request, network, shape, privacy, &state, blobs: blobs, status: status, progress)
+                request, model, shape, privacy, &state, blobs: blobs, status: status, progress)
             return try draft(request, blob: blob, ledgerPosition: position)
         }
     }
 
     private static func train(
-        _ request: TrainingRequest, _ network: Network, _ shape: ModelShape,
+        _ request: TrainingRequest, _ model: Model, _ shape: ModelShape,
         _ privacy: PrivacyDeclaration, _ state: inout State, blobs: BlobStore,
         status: StatusBoard, _ progress: (Double) throws -> Void
     ) throws -> (blob: Digest, ledgerPosition: UInt64) {
@@ -91,15 +91,15 @@ package final class TrainingDesk: Sendable {
             key, of: dataset, for: sampler.event(afterSteps: training.localSteps))
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
-        let trainer = DPSGDTrainer(
-            TrainingPlan(
-                network: network, steps: training.localSteps,
-                expectedBatch: training.expectedBatch, learningRate: training.learningRate,
-                momentum: training.momentum))
+        let plan = TrainingPlan(
+            model: model, steps: training.localSteps, expectedBatch: training.expectedBatch,
+            learningRate: LearningRate(training.learningRate),
+            optimizer: .sgd(momentum: training.momentum),
+            clipping: Clipping(norm: privacy.clipNorm))
         var generator = CryptographicGenerator()
-        let result = try trainer.train(
-            from: base, on: records, clipNorm: privacy.clipNorm, paidBy: reservation,
-            sampler: &sampler, using: &generator,
+        let result = try Trainer.train(
+            plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
+            using: &generator,
             progress: { try progress(Double($0) / Double(training.localSteps)) })
         let blob = try ModelFile.store(result.update, shape: shape, in: blobs)
         let position = try state.privacy.commit(
