@@ -18,11 +18,9 @@ struct ArrayReader {
             let path = reader.path(file)
             guard access(path, R_OK) == 0 else { throw DataFileError.notFound(path) }
             let archive = try ZipArchive(path: path)
-            func entry(_ name: String, _ use: (NPYParser, (Int) throws -> [UInt8]) throws -> Void)
-                throws
-            {
+            func entry(_ name: String, _ use: Use) throws {
                 let name = archive.names.contains(name) ? name : name + ".npy"
-                try archive.read(name) { pull in try use(NPYParser(pull: pull), pull) }
+                try archive.read(name) { pull in try Self.feed(use, pull) }
             }
             return try split(
                 try pair(.init(features: features, labels: labels), entry),
@@ -76,73 +74,45 @@ struct ArrayReader {
 
     // MARK: - NumPy
 
-    private typealias Use = (NPYParser, (Int) throws -> [UInt8]) throws -> Void
+    /// Looks at an array's header and says what to do with each of its values.
+    private typealias Use = (NPYParser) throws -> (Double) throws -> Void
+
+    private static func feed(_ use: Use, _ pull: (Int) throws -> [UInt8]) throws {
+        let array = try NPYParser(pull: pull)
+        let body = try use(array)
+        try array.values(pull: pull, body: body)
+    }
 
     private func npy(_ name: String, _ use: Use) throws {
         let path = reader.path(name)
         guard access(path, R_OK) == 0 else { throw DataFileError.notFound(path) }
-        try withSource(path) { pull in try use(NPYParser(pull: pull), pull) }
+        try withSource(path) { pull in try Self.feed(use, pull) }
     }
 
     private func pair(
         _ names: DatasetDescription.ArrayPair, _ open: (String, Use) throws -> Void
     ) throws -> (features: Records.Features, targets: [Float]) {
-        var features = Records.Features.floats([])
+        var gathered = ArrayValues(schema)
         var count = 0
-        try open(names.features) { array, pull in
+        try open(names.features) { array in
             let actual = Array(array.shape.dropFirst())
             guard let rows = array.shape.first, actual.reduce(1, *) == schema.width else {
                 throw DatasetError.shape(expected: schema.shape, actual: actual)
             }
             count = rows
-            features = try values(of: array, pull)
+            try gathered.begin(array)
+            return { value in try gathered.append(value) }
         }
         var targets: [Float] = []
-        try open(names.labels) { array, pull in
+        try open(names.labels) { array in
             guard array.count == count else {
                 throw DatasetError.labelCount(features: count, labels: array.count)
             }
             targets.reserveCapacity(min(count, 1 << 24))
-            try array.values(pull: pull) { value in
-                targets.append(try target(value, row: targets.count + 1))
-            }
+            return { value in targets.append(try target(value, row: targets.count + 1)) }
         }
         guard count > 0 else { throw DatasetError.empty }
-        return (features, targets)
-    }
-
-    private func values(
-        of array: NPYParser, _ pull: (Int) throws -> [UInt8]
-    ) throws -> Records.Features {
-        guard array.count <= DatasetReader.valuesMax else {
-            throw DatasetError.tooLarge(
-                values: array.count, valuesMax: DatasetReader.valuesMax)
-        }
-        // Memory follows the bytes that come, not the header's word.
-        let reserved = min(array.count, 1 << 24)
-        if array.element == .uint8 {
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(reserved)
-            try array.values(pull: pull) { bytes.append(UInt8($0)) }
-            return .bytes(bytes, scaling)
-        }
-        var values: [Float] = []
-        values.reserveCapacity(reserved)
-        let (centre, spread) = (schema.centre, schema.spread)
-        try array.values(pull: pull) { value in
-            let scaled = Float((value - centre) / spread)
-            guard scaled.isFinite else {
-                throw DatasetError.faults(
-                    [
-                        DataFault(
-                            row: values.count / schema.width + 1, line: nil,
-                            column: "value \(values.count % schema.width)",
-                            reason: .notFinite("\(value)"))
-                    ], total: 1)
-            }
-            values.append(scaled)
-        }
-        return .floats(values)
+        return (gathered.features(scaling), targets)
     }
 
     private func target(_ value: Double, row: Int) throws(DatasetError) -> Float {
@@ -191,5 +161,47 @@ struct ArrayReader {
         try Records(
             features: part.features, targets: .of(part.targets, schema.target),
             inputs: schema.width)
+    }
+}
+
+/// The values of an array as they come: bytes stay bytes.
+private struct ArrayValues {
+    private let schema: ArraySchema
+    private var keepsBytes = false
+    private var bytes: [UInt8] = []
+    private var values: [Float] = []
+
+    init(_ schema: ArraySchema) { self.schema = schema }
+
+    mutating func begin(_ array: NPYParser) throws(DatasetError) {
+        guard array.count <= DatasetReader.valuesMax else {
+            throw .tooLarge(values: array.count, valuesMax: DatasetReader.valuesMax)
+        }
+        keepsBytes = array.element == .uint8
+        // Memory follows the bytes that come, not the header's word.
+        let reserved = min(array.count, 1 << 24)
+        if keepsBytes { bytes.reserveCapacity(reserved) } else { values.reserveCapacity(reserved) }
+    }
+
+    mutating func append(_ value: Double) throws(DatasetError) {
+        if keepsBytes {
+            bytes.append(UInt8(value))
+            return
+        }
+        let scaled = Float((value - schema.centre) / schema.spread)
+        guard scaled.isFinite else {
+            throw .faults(
+                [
+                    DataFault(
+                        row: values.count / schema.width + 1, line: nil,
+                        column: "value \(values.count % schema.width)",
+                        reason: .notFinite("\(value)"))
+                ], total: 1)
+        }
+        values.append(scaled)
+    }
+
+    consuming func features(_ scaling: FeatureScaling) -> Records.Features {
+        keepsBytes ? .bytes(bytes, scaling) : .floats(values)
     }
 }

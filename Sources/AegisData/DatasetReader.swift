@@ -60,17 +60,19 @@ package struct DatasetReader: Sendable {
         }
     }
 
-    /// Hands out the table's records one by one: constant memory, whatever their number.
+    /// Hands out the table's records one by one: constant memory, whatever their number. What comes
+    /// back says what was read, and how often values were missing or beyond their bounds.
+    @discardableResult
     package func readTable(
         _ schema: TableSchema, progress: (Int) -> Void = { _ in },
         body: (UnsafeBufferPointer<Float>, Float, Bool) throws -> Void
-    ) throws {
+    ) throws -> TableEncoder {
         switch description.source {
         case .csv(let file, let delimiter, let missing):
-            try readCSV(
+            return try readCSV(
                 path(file), delimiter, missing, schema, progress: progress, body: body)
         case .sqlite(let file, let query):
-            try readSQLite(path(file), query, schema, progress: progress, body: body)
+            return try readSQLite(path(file), query, schema, progress: progress, body: body)
         case .idx, .npy, .npz: preconditionFailure("an array is no table")
         }
     }
@@ -80,7 +82,7 @@ package struct DatasetReader: Sendable {
     private func readCSV(
         _ path: String, _ delimiter: UInt8, _ missing: [String], _ schema: TableSchema,
         progress: (Int) -> Void, body: (UnsafeBufferPointer<Float>, Float, Bool) throws -> Void
-    ) throws {
+    ) throws -> TableEncoder {
         var source = try FileSource.open(path)
         var parser = CSVParser(delimiter: delimiter)
         var encoder: TableEncoder?
@@ -108,12 +110,13 @@ package struct DatasetReader: Sendable {
         try parser.finish(onRow: take)
         guard let encoder else { throw DatasetError.empty }
         try encoder.finish()
+        return encoder
     }
 
     private func readSQLite(
         _ path: String, _ query: String, _ schema: TableSchema, progress: (Int) -> Void,
         body: (UnsafeBufferPointer<Float>, Float, Bool) throws -> Void
-    ) throws {
+    ) throws -> TableEncoder {
         guard access(path, R_OK) == 0 else { throw DataFileError.notFound(path) }
         var encoder: TableEncoder?
         let features = UnsafeMutableBufferPointer<Float>.allocate(capacity: schema.width)
@@ -136,6 +139,7 @@ package struct DatasetReader: Sendable {
             })
         guard let encoder else { throw DatasetError.empty }
         try encoder.finish()
+        return encoder
     }
 }
 

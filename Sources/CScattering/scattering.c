@@ -1,5 +1,7 @@
 #include "scattering.h"
 
+#pragma STDC FP_CONTRACT OFF
+
 enum { LANES = 16 };
 typedef float V __attribute__((vector_size(4 * LANES)));
 

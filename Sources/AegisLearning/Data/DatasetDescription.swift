@@ -16,6 +16,11 @@ package struct DatasetDescription: Hashable, Sendable {
     package struct ArrayPair: Hashable, Sendable {
         package let features: String
         package let labels: String
+
+        package init(features: String, labels: String) {
+            self.features = features
+            self.labels = labels
+        }
     }
 
     /// What the records of the source look like.

@@ -73,6 +73,10 @@ package struct TableEncoder: Sendable {
     private(set) package var row = 0
     private(set) package var faults: [DataFault] = []
     private(set) package var faultCount = 0
+    /// For each of the schema's used columns: its name, the records where its value is missing,
+    /// and those where it lies beyond the declared bounds. Statistics of private data: for their
+    /// owner's eyes.
+    private(set) package var tallies: [(column: String, missing: Int, clamped: Int)] = []
 
     /// `names` are the source's columns; those that the schema does not mention are not read.
     package init(
@@ -95,6 +99,7 @@ package struct TableEncoder: Sendable {
             parts.append(Part(field: field, name: column.name, step: step, width: column.width))
         }
         self.parts = parts
+        tallies = parts.map { ($0.name, 0, 0) }
         width = schema.width
         fieldCount = names.count
         missingTexts = missing.map { Array($0.utf8) }
@@ -135,8 +140,9 @@ package struct TableEncoder: Sendable {
         var offset = 0
         let before = faultCount
         features.update(repeating: 0)
-        for part in parts {
+        for (index, part) in parts.enumerated() {
             let value = normalised(cell(part.field))
+            count(value, part.step, index)
             let slot = UnsafeMutableBufferPointer(
                 rebasing: features[offset..<offset + part.width])
             if let reason = Self.encode(value, part.step, into: slot) {
@@ -153,6 +159,17 @@ package struct TableEncoder: Sendable {
         faultCount += 1
         guard faults.count < Self.faultsKept else { return }
         faults.append(DataFault(row: row, line: line, column: column, reason: reason))
+    }
+
+    private mutating func count(_ cell: TableCell, _ step: Step, _ index: Int) {
+        if case .missing = cell {
+            tallies[index].missing += 1
+        } else if case .number(let low, let high, _) = step,
+            case .success(let number?) = Self.number(cell),
+            !(low...high).contains(Float(number))
+        {
+            tallies[index].clamped += 1
+        }
     }
 
     /// Throws what was found wrong.
