@@ -68,6 +68,7 @@ let package = Package(
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
 
         // Our own kernels in C, each target imported by exactly one module.
         .target(name: "CLearning"),
@@ -79,7 +80,8 @@ let package = Package(
         .target(
             name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
             swiftSettings: strictMemory),
-        .target(name: "AegisPrivacy", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
         .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(
             name: "AegisLearning",
@@ -155,6 +157,13 @@ let package = Package(
             name: "aegis-admin",
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
+
+        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        .executableTarget(
+            name: "learning-speed",
+            dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
+            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(

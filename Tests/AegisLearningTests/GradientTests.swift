@@ -186,3 +186,90 @@ struct GradientTests {
         }
     }
 }
+
+@Suite("Each way to a convolution's norms (Bu et al. 2022), and views of records (De et al. 2022)")
+struct MixedGhostTests {
+    private static let convolutions = ModelCase.all.filter { $0.name.contains("convolution") }
+
+    @Test(
+        "kept, Gram and twice formed give the same clipped sum",
+        arguments: convolutions, ConvolutionNorm.allCases)
+    func ways(of test: ModelCase, norm: ConvolutionNorm) throws {
+        let model = try test.model()
+        let records = try test.records(count: 9, seed: 21)
+        let parameters = model.initialParameters(seed: 1)
+        let naive = NaiveModel(model: model)
+        let gradients = records.naive.map {
+            naive.gradient(parameters.map(Double.init), $0, loss: test.loss).gradient
+        }
+        let norms = gradients.map { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }.sorted()
+        let ours = model.gradientSum(
+            of: Array(0..<9), in: records.records, at: parameters, loss: test.loss,
+            clipNorm: Float(norms[4]), microBatch: 4, augmentation: nil, norm: norm)
+        let expected = GradientTests.clippedSum(gradients, norms[4])
+        #expect(GradientTests.distance(ours, expected) <= 1e-5)
+    }
+
+    @Test("the cheapest way follows from the sizes")
+    func cheapest() {
+        func way(_ positions: Int, _ taps: Int, _ outputs: Int, _ records: Int) -> ConvolutionNorm {
+            .cheapest(positions: positions, taps: taps, outputs: outputs, recordsMax: records)
+        }
+        // The two convolutions of the small CNN; one whose gradient is large and positions few;
+        // one of many positions whose gradients can't be kept.
+        #expect(way(196, 64, 16, 32) == .kept)
+        #expect(way(25, 256, 32, 32) == .kept)
+        #expect(way(1, 4_608, 512, 32) == .gram)
+        #expect(way(3_136, 576, 64, 4_096) == .twice)
+    }
+
+    /// Without shifts every view is the record itself, and the average of its gradients is its
+    /// own.
+    @Test(
+        "K equal views are the record itself",
+        arguments: convolutions, ConvolutionNorm.allCases)
+    func equalViews(of test: ModelCase, norm: ConvolutionNorm) throws {
+        let model = try test.model()
+        let records = try test.records(count: 6, seed: 3).records
+        let parameters = model.initialParameters(seed: 1)
+        func sum(_ augmentation: Augmentation?) -> [Float] {
+            model.gradientSum(
+                of: Array(0..<6), in: records, at: parameters, loss: test.loss, clipNorm: 0.3,
+                microBatch: 12, augmentation: augmentation, norm: norm)
+        }
+        let one = sum(nil)
+        let many = sum(Augmentation(views: 4))
+        #expect(GradientTests.distance(many, one.map(Double.init)) <= 1e-5)
+    }
+
+    @Test("different views are averaged before the clip")
+    func views() throws {
+        let shape = TensorShape.image(channels: 2, height: 5, width: 6)
+        let model = try Model(
+            input: shape,
+            layers: [
+                .convolution(channels: 3, kernel: 3), .activation(.tanh), .dense(outputs: 20),
+                .activation(.tanh), .dense(outputs: 3),
+            ])
+        let records = try randomRecords(
+            count: 5, inputs: 60, outputs: 3, loss: .crossEntropy, seed: 2
+        ).records
+        let parameters = model.initialParameters(seed: 1)
+        let all = Augmentation(views: 6, shift: 2, mirror: true)
+        func sum(_ record: Int, _ clip: Float?) -> [Float] {
+            model.gradientSum(
+                of: [record], in: records, at: parameters, loss: .crossEntropy, clipNorm: clip,
+                microBatch: 6, augmentation: all, norm: nil)
+        }
+        for record in 0..<5 {
+            let whole = sum(record, nil)
+            let norm = whole.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let plain = model.gradientSum(
+                of: [record], in: records, at: parameters, clipNorm: nil)
+            #expect(whole != plain)
+            let clip = Float(norm / 3)
+            let expected = whole.map { Double($0) / 3 }
+            #expect(GradientTests.distance(sum(record, clip), expected) <= 1e-5)
+        }
+    }
+}

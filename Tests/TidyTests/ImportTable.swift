@@ -19,7 +19,7 @@ enum ImportTable {
         "AegisCore": [],
         "AegisProtocol": ["AegisCore"],
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
-        "AegisPrivacy": pure.union(["AegisCore"]),
+        "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
         "AegisAggregation": pure.union(["AegisCore"]),
         "AegisLearning": pure.union([
             "AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering",
@@ -62,14 +62,16 @@ enum ImportTable {
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
+        // benchmarks/learning
+        "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
     ]
 
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CZlib": "AegisStore", "CLearning": "AegisLearning",
-        "CScattering": "AegisLearning",
+        "CLearning": "AegisLearning", "CNoise": "AegisPrivacy", "CScattering": "AegisLearning",
+        "CZlib": "AegisStore",
     ]
 
     /// What a test target needs beyond its module's own imports.

@@ -30,7 +30,7 @@ struct ConvolutionShape {
 }
 
 /// How a convolution gets the length of a record's gradient, of d × p numbers over T positions.
-enum ConvolutionNorm: Hashable {
+package enum ConvolutionNorm: Hashable, CaseIterable, Sendable {
     /// The gradient is formed, and kept until its factor is known: 2Tdp operations, and d·p
     /// numbers written and read twice.
     case kept
@@ -48,7 +48,7 @@ enum ConvolutionNorm: Hashable {
     private static let binary64Cost = 4
 
     /// The cheapest (Bu et al. 2022, "mixed ghost clipping", with book-keeping).
-    static func cheapest(
+    package static func cheapest(
         positions: Int, taps: Int, outputs: Int, recordsMax: Int
     ) -> ConvolutionNorm {
         let (t, d, p) = (positions, taps, outputs)

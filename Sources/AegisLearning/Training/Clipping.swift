@@ -10,8 +10,8 @@ package struct Clipping: Hashable, Sendable {
     }
 
     /// After each step C ← C · exp(−rate · (b − quantile)), where b is the noised share of
-    /// gradients no longer than C. Of the multiplier z that the sampler's event is charged with, b's noise takes
-    /// its part, and the sum gets z_Δ = (z⁻² − (2σ_b)⁻²)^−½ (Theorem 1 there), so that both
+    /// gradients no longer than C. Of the multiplier z that the sampler's event is charged with,
+    /// b's noise takes its part, and the sum gets z_Δ = (z⁻² − (2σ_b)⁻²)^−½ (Theorem 1 there), so that both
     /// together cost what was charged.
     package struct Adaptive: Hashable, Sendable {
         /// γ

@@ -1,95 +1,103 @@
 import CLearning
 
-/// The parameters and what an optimiser remembers of the steps before.
-struct OptimizerState {
-    var parameters: [Float]
-    private(set) var average: [Float]?
+/// The parameters and what an optimiser remembers of the steps before, in memory of its own:
+/// several threads write to parts of it.
+final class OptimizerState {
+    let count: Int
+    private let arena = Arena()
+    let parameters: Values
+    private let average: Values?
     /// Momentum, or Adam's first moment.
-    private var velocity: [Float]
-    /// Adam's second moment; empty for SGD.
-    private var squares: [Float]
+    private let velocity: Values
+    /// Adam's second moment.
+    private let squares: Values?
 
-    init(_ plan: TrainingPlan, parameters: [Float]) {
-        self.parameters = parameters
-        average = plan.averaging == nil ? nil : parameters
-        velocity = [Float](repeating: 0, count: parameters.count)
+    init(_ plan: TrainingPlan, parameters base: [Float]) {
+        count = base.count
+        parameters = arena.floats(base.count)
+        velocity = arena.floats(base.count)
+        average = plan.averaging == nil ? nil : arena.floats(base.count)
         squares =
             switch plan.optimizer {
-            case .sgd: []
-            case .adam: velocity
+            case .sgd: nil
+            case .adam: arena.floats(base.count)
             }
+        for index in base.indices {
+            parameters[index] = base[index]
+            average?[index] = base[index]
+        }
     }
 
-    /// One step along sum / B.
-    mutating func descend(
-        _ plan: TrainingPlan, sum: UnsafeMutableBufferPointer<Float>, base: [Float], step: Int,
-        pool: WorkerPool
-    ) {
-        let rate = plan.learningRate.value(at: step, of: plan.steps)
-        let divisor = 1 / Float(plan.expectedBatch)
-        let count = parameters.count
-        parameters.withUnsafeMutableBufferPointer { parameters in
-            velocity.withUnsafeMutableBufferPointer { velocity in
-                squares.withUnsafeMutableBufferPointer { squares in
-                    base.withUnsafeBufferPointer { base in
-                        guard let parameters = parameters.baseAddress,
-                            let velocity = velocity.baseAddress, let base = base.baseAddress,
-                            let sum = sum.baseAddress
-                        else { return }
-                        let squares = squares.baseAddress
-                        pool.forEachThread { thread in
-                            let range = (0..<count).part(thread, of: pool.threads, step: 16)
-                            let start = range.lowerBound
-                            switch plan.optimizer {
-                            case .sgd(let momentum):
-                                aegis_descend_sgd(
-                                    parameters + start, velocity + start, sum + start,
-                                    base + start, divisor, momentum, rate, plan.proximal,
-                                    range.count)
-                            case .adam(let beta1, let beta2, let epsilon):
-                                guard let squares else { return }
-                                Adam(
-                                    beta1: beta1, beta2: beta2, epsilon: epsilon, rate: rate,
-                                    step: step
-                                ).descend(
-                                    parameters, velocity, squares, in: range
-                                ) {
-                                    sum[$0] * divisor
-                                        + plan.proximal * (parameters[$0] - base[$0])
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        if let decay = plan.averaging { blend(decay: decay, step: step) }
+    var parameterArray: [Float] { Array(UnsafeBufferPointer(start: parameters, count: count)) }
+    var averageArray: [Float]? {
+        average.map { Array(UnsafeBufferPointer(start: $0, count: count)) }
     }
 
-    private mutating func blend(decay: Float, step: Int) {
-        let decay = min(decay, Float(1 + step) / Float(10 + step))
-        let parameters = parameters
-        average?.withUnsafeMutableBufferPointer { average in
-            for index in average.indices {
-                average[index] = decay * average[index] + (1 - decay) * parameters[index]
-            }
-        }
+    /// What the step with this number does to each part of the parameters.
+    func descent(_ plan: TrainingPlan, base: [Float], step: Int) -> Descent {
+        Descent(
+            optimizer: plan.optimizer,
+            rate: plan.learningRate.value(
+                at: plan.stepsBefore + step, of: plan.scheduleSteps ?? plan.steps),
+            divisor: 1 / Float(plan.expectedBatch), pull: plan.proximal, step: step,
+            decay: plan.averaging.map { min($0, Float(1 + step) / Float(10 + step)) },
+            base: base, parameters: parameters, velocity: velocity, squares: squares,
+            average: average)
     }
 
     /// Any infinity or NaN makes the sum of squares one.
-    var isFinite: Bool {
-        parameters.withUnsafeBufferPointer { parameters in
-            guard let base = parameters.baseAddress else { return true }
-            return aegis_squared_norm(base, parameters.count).isFinite
+    var isFinite: Bool { aegis_squared_norm(parameters, count).isFinite }
+}
+
+/// One step along sum / B.
+struct Descent {
+    let optimizer: Optimizer
+    let rate: Float
+    let divisor: Float
+    let pull: Float
+    let step: Int
+    let decay: Float?
+    let base: [Float]
+    let parameters: Values
+    let velocity: Values
+    let squares: Values?
+    let average: Values?
+
+    /// On the parameters from `start`, as many as `sum` has.
+    func descend(along sum: UnsafeMutableBufferPointer<Float>, at start: Int) {
+        guard let gradient = sum.baseAddress else { return }
+        base.withUnsafeBufferPointer { base in
+            guard let base = base.baseAddress else { return }
+            switch optimizer {
+            case .sgd(let momentum):
+                aegis_descend_sgd(
+                    parameters + start, velocity + start, gradient, base + start, divisor,
+                    momentum, rate, pull, sum.count)
+            case .adam(let beta1, let beta2, let epsilon):
+                let adam = Adam(
+                    beta1: beta1, beta2: beta2, epsilon: epsilon, rate: rate, step: step)
+                guard let squares else { return }
+                for index in start..<start + sum.count {
+                    let slope =
+                        gradient[index - start] * divisor
+                        + pull * (parameters[index] - base[index])
+                    parameters[index] -= adam.change(
+                        slope, moment: &velocity[index], square: &squares[index])
+                }
+            }
+        }
+        guard let decay, let average else { return }
+        for index in start..<start + sum.count {
+            average[index] = decay * average[index] + (1 - decay) * parameters[index]
         }
     }
 }
 
 /// Kingma and Ba 2015, Algorithm 1.
 struct Adam {
-    let beta1: Float
-    let beta2: Float
-    let epsilon: Float
+    private let beta1: Float
+    private let beta2: Float
+    private let epsilon: Float
     private let rate: Float
     private let rootCorrection: Float
 
@@ -97,41 +105,30 @@ struct Adam {
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
-        self.rate = rate / (1 - Self.power(beta1, step))
-        rootCorrection = 1 / (1 - Self.power(beta2, step)).squareRoot()
+        self.rate = rate / Float(1 - Self.power(Double(beta1), step))
+        rootCorrection = 1 / Float(1 - Self.power(Double(beta2), step)).squareRoot()
     }
 
-    private static func power(_ base: Float, _ exponent: Int) -> Float {
-        var (result, square, left) = (1.0, Double(base), exponent)
+    private static func power(_ base: Double, _ exponent: Int) -> Double {
+        var (result, square, left) = (1.0, base, exponent)
         while left > 0 {
             if left & 1 == 1 { result *= square }
             square *= square
             left >>= 1
         }
-        return Float(result)
+        return result
     }
 
-    func descend(
-        _ parameters: Values, _ moments: Values, _ squares: Values, in range: Range<Int>,
-        _ gradient: (Int) -> Float
-    ) {
-        for index in range {
-            let slope = gradient(index)
-            let moment = beta1 * moments[index] + (1 - beta1) * slope
-            let square = beta2 * squares[index] + (1 - beta2) * slope * slope
-            moments[index] = moment
-            squares[index] = square
-            parameters[index] -=
-                rate * moment / (square.squareRoot() * rootCorrection + epsilon)
-        }
+    func change(_ slope: Float, moment: inout Float, square: inout Float) -> Float {
+        moment = beta1 * moment + (1 - beta1) * slope
+        square = beta2 * square + (1 - beta2) * slope * slope
+        return rate * moment / (square.squareRoot() * rootCorrection + epsilon)
     }
 }
 
 enum VectorKernels {
-    static func add(
-        _ source: Values, to target: UnsafeMutableBufferPointer<Float>, in range: Range<Int>
-    ) {
-        guard let target = target.baseAddress else { return }
-        aegis_add_scaled(target + range.lowerBound, source + range.lowerBound, 1, range.count)
+    static func add(_ source: Values, to target: UnsafeMutableBufferPointer<Float>) {
+        guard let base = target.baseAddress else { return }
+        aegis_add_scaled(base, source, 1, target.count)
     }
 }

@@ -1,3 +1,4 @@
+package import AegisCore
 package import AegisPrivacy
 
 /// Trains a model, step after step: differentially private SGD (Abadi et al. 2016), or plain SGD
@@ -17,7 +18,7 @@ package struct Trainer: ~Copyable {
 
     private let records: Records
     private let base: [Float]
-    private var state: OptimizerState
+    private let state: OptimizerState
     private let pool: WorkerPool
     private let workspaces: [Workspace]
 
@@ -50,14 +51,14 @@ package struct Trainer: ~Copyable {
     }
 
     /// The parameters as training has them.
-    package var parameters: [Float] { state.parameters }
+    package var parameters: [Float] { state.parameterArray }
     /// Their running mean where the plan has one, else the same: what is to be used.
-    package var result: [Float] { state.average ?? state.parameters }
+    package var result: [Float] { state.averageArray ?? state.parameterArray }
 
     /// One private step, paid for. `generator` is a cryptographic one.
     package mutating func step(
         paidBy reservation: borrowing Reservation, sampler: inout PoissonSampler,
-        using generator: inout some RandomNumberGenerator
+        using generator: inout some SplittableGenerator
     ) throws(TrainingError) {
         let needed = sampler.event(afterSteps: sampler.steps + 1)
         guard reservation.event.covers(needed) else {
@@ -66,6 +67,7 @@ package struct Trainer: ~Copyable {
         guard let clipping = plan.clipping, let clipNorm else { throw .invalidClipNorm }
         guard sampler.recordCount == records.count else { throw .recordsDoNotFit }
         var multiplier = sampler.noiseMultiplier
+        var countNoise: ClippedSumNoise?
         var factor = ClipFactor(norm: clipNorm, stability: nil)
         switch clipping.rule {
         case .flat: break
@@ -75,45 +77,56 @@ package struct Trainer: ~Copyable {
                 throw .countNoiseTooSmall
             }
             multiplier = sumNoise
+            // Σ (bit − 1/2): one record changes it by 1/2, so σ_b is 2σ_b of its bound.
+            countNoise = noise(2 * adaptive.countNoise, clipNorm: 0.5, count: 1)
         }
+        guard
+            let sumNoise = noise(
+                multiplier, clipNorm: Double(clipNorm), count: plan.model.parameterCount)
+        else { throw .noiseNotPossible }
         let drawn = sampler.draw(using: &generator)
         let tally = addGradients(of: drawn, clip: factor, using: &generator)
-        if case .adaptive(let adaptive) = clipping.rule {
-            let noise = Double(GaussianNoise.normals(1, using: &generator)[0])
+        if case .adaptive(let adaptive) = clipping.rule, let countNoise {
+            var count = [Float(tally.unclipped) - Float(drawn.count) / 2]
+            count.withUnsafeMutableBufferPointer {
+                countNoise.addNoise(to: $0, using: &generator)
+            }
             self.clipNorm = adaptive.next(
-                after: clipNorm, unclipped: tally.unclipped, drawn: drawn.count, noise: noise,
-                expectedBatch: plan.expectedBatch)
+                after: clipNorm, noisedCount: Double(count[0]), expectedBatch: plan.expectedBatch)
         }
-        try descend(noise: Float(multiplier) * clipNorm, using: &generator)
+        try descend(noise: sumNoise, using: &generator)
+    }
+
+    private func noise(_ multiplier: Double, clipNorm: Double, count: Int) -> ClippedSumNoise? {
+        ClippedSumNoise(
+            noise: plan.noise, noiseMultiplier: multiplier, clipNorm: clipNorm, count: count,
+            expectedBatch: plan.expectedBatch, microBatch: workspaces[0].rowsMax)
     }
 
     /// One plain step on the records at `drawn`: no clipping, no noise, no privacy.
     package mutating func stepWithoutPrivacy(
-        on drawn: [Int], using generator: inout some RandomNumberGenerator
+        on drawn: [Int], using generator: inout some SplittableGenerator
     ) throws(TrainingError) {
         _ = addGradients(of: drawn, clip: nil, using: &generator)
         try descend(noise: nil, using: &generator)
     }
 
     private mutating func addGradients(
-        of drawn: [Int], clip: ClipFactor?, using generator: inout some RandomNumberGenerator
+        of drawn: [Int], clip: ClipFactor?, using generator: inout some SplittableGenerator
     ) -> GradientTally {
         let seed = plan.augmentation == nil ? 0 : generator.next()
         var tallies = [GradientTally](repeating: GradientTally(), count: pool.threads)
         let (pool, workspaces, records) = (pool, workspaces, records)
-        state.parameters.withUnsafeBufferPointer { parameters in
-            tallies.withUnsafeMutableBufferPointer { tallies in
-                guard let parameters = parameters.baseAddress,
-                    let tallies = tallies.baseAddress
-                else { return }
-                pool.forEachThread { thread in
-                    let part = drawn[drawn.indices.part(thread, of: pool.threads)]
-                    let work = workspaces[thread]
-                    work.prepare(parameters)
-                    work.sum.update(repeating: 0, count: work.model.parameterCount)
-                    tallies[thread] = work.addGradients(of: part, records, clip: clip, seed: seed)
-                    work.collect()
-                }
+        let parameters = UnsafePointer(state.parameters)
+        tallies.withUnsafeMutableBufferPointer { tallies in
+            guard let tallies = tallies.baseAddress else { return }
+            pool.forEachThread { thread in
+                let part = drawn[drawn.indices.part(thread, of: pool.threads)]
+                let work = workspaces[thread]
+                work.prepare(parameters)
+                work.sum.update(repeating: 0, count: work.model.parameterCount)
+                tallies[thread] = work.addGradients(of: part, records, clip: clip, seed: seed)
+                work.collect()
             }
         }
         var tally = GradientTally()
@@ -122,24 +135,30 @@ package struct Trainer: ~Copyable {
         return tally
     }
 
-    /// Adds up the threads' sums, adds the noise, once, and makes the step.
+    /// Adds up the threads' sums, adds the noise, once, and makes the step. Each thread does a
+    /// part of the parameters.
     private mutating func descend(
-        noise: Float?, using generator: inout some RandomNumberGenerator
+        noise: ClippedSumNoise?, using generator: inout some SplittableGenerator
     ) throws(TrainingError) {
         steps += 1
         let sum = UnsafeMutableBufferPointer(
             start: workspaces[0].sum, count: plan.model.parameterCount)
         let others = workspaces.dropFirst().map(\.sum)
-        if !others.isEmpty {
+        var generators = [generator]
+        for _ in others { generators.append(generator.split()) }
+        let descent = state.descent(plan, base: base, step: steps)
+        let (pool, threads) = (pool, pool.threads)
+        generators.withUnsafeMutableBufferPointer { generators in
+            guard let generators = generators.baseAddress else { return }
             pool.forEachThread { thread in
-                let range = sum.indices.part(thread, of: pool.threads, step: 16)
-                for other in others {
-                    VectorKernels.add(other, to: sum, in: range)
-                }
+                let range = sum.indices.part(thread, of: threads, step: 16)
+                let part = UnsafeMutableBufferPointer(rebasing: sum[range])
+                for other in others { VectorKernels.add(other + range.lowerBound, to: part) }
+                noise?.addNoise(to: part, using: &generators[thread])
+                descent.descend(along: part, at: range.lowerBound)
             }
         }
-        if let noise { GaussianNoise.add(scale: noise, to: sum, using: &generator) }
-        state.descend(plan, sum: sum, base: base, step: steps, pool: pool)
+        generator = generators[0]
         guard state.isFinite else { throw .diverged(step: steps) }
     }
 }
@@ -155,13 +174,11 @@ extension TrainingPlan {
 }
 
 extension Clipping.Adaptive {
-    /// C of the next step. `noise` is a standard normal.
+    /// C of the next step. `noisedCount` is the noised Σ (bit − 1/2) of the drawn records.
     fileprivate func next(
-        after norm: Float, unclipped: Int, drawn: Int, noise: Double, expectedBatch: Int
+        after norm: Float, noisedCount: Double, expectedBatch: Int
     ) -> Float {
-        // Σ (bit − 1/2): one record changes it by 1/2, so σ_b is 2σ_b of its bounds.
-        let noised = Double(unclipped) - Double(drawn) / 2 + countNoise * noise
-        let share = noised / Double(expectedBatch) + 0.5
-        return norm * Float(ExactMath.exp(-rate * (min(1, max(0, share)) - quantile)))
+        let share = min(1, max(0, noisedCount / Double(expectedBatch) + 0.5))
+        return norm * Float(ExactMath.exp(-rate * (share - quantile)))
     }
 }

@@ -1,3 +1,4 @@
+package import AegisCore
 package import AegisPrivacy
 
 extension Trainer {
@@ -6,7 +7,7 @@ extension Trainer {
     package static func train(
         _ plan: TrainingPlan, from base: [Float], on records: Records,
         paidBy reservation: borrowing Reservation, sampler: inout PoissonSampler,
-        using generator: inout some RandomNumberGenerator,
+        using generator: inout some SplittableGenerator,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> TrainingResult {
         let needed = sampler.event(afterSteps: sampler.steps + plan.steps)
@@ -25,7 +26,7 @@ extension Trainer {
     /// costs infinitely much, so no ledger admits it by mistake.
     package static func trainWithoutPrivacy(
         _ plan: TrainingPlan, from base: [Float], on records: Records, samplingRate: Double,
-        using generator: inout some RandomNumberGenerator,
+        using generator: inout some SplittableGenerator,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> TrainingResult {
         guard
@@ -60,9 +61,12 @@ extension Model {
             microBatch: microBatch, augmentation: nil, norm: nil)
     }
 
-    func gradientSum(
+    /// The same with automatic clipping's `stability`, with views of each record, and with the way
+    /// convolutions get their norms.
+    package func gradientSum(
         of indices: [Int], in records: Records, at parameters: [Float], loss: Loss,
-        clipNorm: Float?, microBatch: Int, augmentation: Augmentation?, norm: ConvolutionNorm?
+        clipNorm: Float?, stability: Float? = nil, microBatch: Int = 256,
+        augmentation: Augmentation? = nil, norm: ConvolutionNorm?
     ) -> [Float] {
         precondition(parameters.count == parameterCount, "parameters have the model's shape")
         precondition(fits(records, loss: loss), "the records are the model's")
@@ -74,7 +78,7 @@ extension Model {
             work.prepare(parameters)
             _ = work.addGradients(
                 of: indices[...], records,
-                clip: clipNorm.map { ClipFactor(norm: $0, stability: nil) })
+                clip: clipNorm.map { ClipFactor(norm: $0, stability: stability) })
             work.collect()
         }
         return Array(UnsafeBufferPointer(start: work.sum, count: parameterCount))

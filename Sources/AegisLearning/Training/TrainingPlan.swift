@@ -13,6 +13,8 @@ package struct TrainingPlan: Hashable, Sendable {
     package var optimizer: Optimizer
     /// Nil only without privacy.
     package var clipping: Clipping?
+    /// Which generator makes the noise.
+    package var noise: NoiseGenerator
     /// The pull towards the base, μ/2 · ‖w − base‖² (Li et al. 2020, FedProx). It needs no data,
     /// so it comes after the noise.
     package var proximal: Float
@@ -23,13 +25,18 @@ package struct TrainingPlan: Hashable, Sendable {
     /// Rows that are processed at once by one thread; bounds memory whatever a draw's size is.
     /// Nil: as many as suit the cache.
     package var microBatch: Int?
+    /// Where this training's steps lie in a longer one, for the learning rate: the steps made
+    /// before, and those of the whole; nil where this is the whole.
+    package var stepsBefore = 0
+    package var scheduleSteps: Int?
     /// Threads that share a step. They sleep when they wait.
     package var threads: Int
 
     package init(
         model: Model, loss: Loss = .crossEntropy, steps: Int, expectedBatch: Int,
         learningRate: LearningRate, optimizer: Optimizer = .sgd(), clipping: Clipping? = nil,
-        proximal: Float = 0, averaging: Float? = nil, augmentation: Augmentation? = nil,
+        noise: NoiseGenerator = .fast, proximal: Float = 0, averaging: Float? = nil,
+        augmentation: Augmentation? = nil,
         microBatch: Int? = nil, threads: Int = 1
     ) {
         precondition(steps >= 0 && expectedBatch > 0 && threads > 0 && microBatch ?? 1 > 0)
@@ -40,6 +47,7 @@ package struct TrainingPlan: Hashable, Sendable {
         self.learningRate = learningRate
         self.optimizer = optimizer
         self.clipping = clipping
+        self.noise = noise
         self.proximal = proximal
         self.averaging = averaging
         self.augmentation = augmentation
@@ -86,6 +94,9 @@ package enum TrainingError: Error, Hashable, Sendable {
     case invalidClipNorm
     /// Adaptive clipping's count has too little noise for what is charged.
     case countNoiseTooSmall
+    /// The noise generator can't make this noise: exact noise needs σ > 0 and a grid that is fine
+    /// enough for so many parameters.
+    case noiseNotPossible
     /// Views of records that are no images, or an averaging decay that is none.
     case invalidPlan
     /// A parameter is infinite or not a number: the learning rate is too high.

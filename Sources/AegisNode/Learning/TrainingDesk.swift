@@ -92,10 +92,7 @@ package final class TrainingDesk: Sendable {
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
         let plan = TrainingPlan(
-            model: model, steps: training.localSteps, expectedBatch: training.expectedBatch,
-            learningRate: LearningRate(training.learningRate),
-            optimizer: .sgd(momentum: training.momentum),
-            clipping: Clipping(norm: privacy.clipNorm))
+            specification, round: request.round, model: model, privacy: privacy)
         var generator = CryptographicGenerator()
         let result = try Trainer.train(
             plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
@@ -149,10 +146,4 @@ package enum TrainingRefusal: Error, Hashable, Sendable {
 extension PrivacyDeclaration {
     var samplingRate: Double { Double(samplingRateMillionths) / 1_000_000 }
     var noiseMultiplier: Double { Double(noiseMultiplierMillionths) / 1_000_000 }
-    var clipNorm: Float { Float(clipNormMillionths) / 1_000_000 }
-}
-
-extension TrainingDeclaration {
-    var learningRate: Float { Float(learningRateMillionths) / 1_000_000 }
-    var momentum: Float { Float(momentumMillionths) / 1_000_000 }
 }
