@@ -72,6 +72,7 @@ let package = Package(
 
         // Our own kernels in C, each target imported by exactly one module.
         .target(name: "CLearning"),
+        .target(name: "CScattering"),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -84,7 +85,7 @@ let package = Package(
         .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(
             name: "AegisLearning",
-            dependencies: ["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"],
+            dependencies: ["AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering"],
             swiftSettings: strict),
 
         // Shells: disk, network, clock.
@@ -98,6 +99,12 @@ let package = Package(
             name: "AegisStore",
             dependencies: [
                 "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", crypto, grdb,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "AegisData",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy", "AegisStore", yams,
             ],
             swiftSettings: strict),
         .target(
@@ -138,8 +145,8 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, crypto,
-                nioCore, nioHTTP1, nioSSL, yams,
+                "AegisAPI", "AegisCore", "AegisData", "AegisLearning", "AegisReport",
+                argumentParser, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -179,8 +186,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AegisLearningTests",
-            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"], exclude: ["Fixtures"],
             swiftSettings: strict),
+        .testTarget(
+            name: "AegisDataTests", dependencies: ["AegisData", "AegisLearning", "AegisStore"],
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
             swiftSettings: strict),

@@ -21,13 +21,18 @@ enum ImportTable {
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
         "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
         "AegisAggregation": pure.union(["AegisCore"]),
-        "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"]),
+        "AegisLearning": pure.union([
+            "AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering",
+        ]),
 
         "AegisIdentity": shell.union([
             "AegisCore", "AegisCrypto", "AegisProtocol", "COpenSSL", "Crypto", "SwiftASN1", "X509",
         ]),
         "AegisStore": shell.union([
             "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", "Crypto", "GRDB",
+        ]),
+        "AegisData": shell.union([
+            "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy", "AegisStore", "Yams",
         ]),
         "AegisTransport": shell.union(nio).union(server).union([
             "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
@@ -51,8 +56,8 @@ enum ImportTable {
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
-            "Yams",
+            "AegisAPI", "AegisCore", "AegisData", "AegisLearning", "AegisReport",
+            "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
@@ -65,7 +70,8 @@ enum ImportTable {
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CLearning": "AegisLearning", "CNoise": "AegisPrivacy", "CZlib": "AegisStore",
+        "CLearning": "AegisLearning", "CNoise": "AegisPrivacy", "CScattering": "AegisLearning",
+        "CZlib": "AegisStore",
     ]
 
     /// What a test target needs beyond its module's own imports.
