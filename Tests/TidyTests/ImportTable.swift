@@ -58,6 +58,10 @@ enum ImportTable {
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
+        "aegis-sim": shell.union([
+            "AegisCore", "AegisCrypto", "AegisProtocol", "AegisSimulation", "ArgumentParser",
+            "Yams",
+        ]),
     ]
 
     /// C libraries, each behind exactly one module.
@@ -70,6 +74,7 @@ enum ImportTable {
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
         "AegisProtocolTests": ["AegisSimulation"],
+        "AegisSimulationTests": ["Yams"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 
