@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "aegis", targets: ["aegis"]),
         .executable(name: "aegis-node", targets: ["aegis-node"]),
         .executable(name: "aegis-admin", targets: ["aegis-admin"]),
+        .executable(name: "aegis-sim", targets: ["aegis-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -157,6 +158,13 @@ let package = Package(
             name: "aegis-admin",
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-sim",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisProtocol", "AegisSimulation", argumentParser,
+                yams,
+            ],
+            path: "simulations/aegis-sim", swiftSettings: strict),
 
         // Measures training speed; benchmarks/learning/compare runs it beside others.
         .executableTarget(
@@ -225,7 +233,8 @@ let package = Package(
             dependencies: ["AegisCore", "AegisProtocol", "AegisSimulation"],
             swiftSettings: strict),
         .testTarget(
-            name: "AegisSimulationTests", dependencies: ["AegisSimulation"],
+            name: "AegisSimulationTests",
+            dependencies: ["AegisProtocol", "AegisSimulation", yams],
             swiftSettings: strict),
         .testTarget(
             name: "AegisNodeTests",

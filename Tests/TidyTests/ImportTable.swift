@@ -65,6 +65,10 @@ enum ImportTable {
         // benchmarks/learning
         "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
+        "aegis-sim": shell.union([
+            "AegisCore", "AegisCrypto", "AegisProtocol", "AegisSimulation", "ArgumentParser",
+            "Yams",
+        ]),
     ]
 
     /// C libraries, each behind exactly one module.
@@ -78,6 +82,7 @@ enum ImportTable {
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
         "AegisProtocolTests": ["AegisSimulation"],
+        "AegisSimulationTests": ["Yams"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 

@@ -41,7 +41,7 @@ extension MeshRules {
     func plan(
         after state: ChainState, lists: [Placed<HaveList>], commands: [SignedCommand]
     ) throws(ValueError) -> ValuePlan {
-        guard lists.count >= roster.quorum else { throw .tooFewLists(lists.count) }
+        guard lists.count >= quorum else { throw .tooFewLists(lists.count) }
         try checkPlaces(of: lists, height: state.height + 1)
         let body = Body(
             lists: lists.map(\.envelope), commands: commands.map(\.envelope)
@@ -57,7 +57,7 @@ extension MeshRules {
         header.cutOffMedianMilliseconds = middle
         header.cutOffDeviationMilliseconds = median(
             cutOffs.map { $0 > middle ? $0 - middle : middle - $0 })
-        let forced = listed(at: roster.inclusionThreshold, lists.map(\.statement.commands))
+        let forced = listed(at: inclusionThreshold, lists.map(\.statement.commands))
         guard commands.isEmpty else {
             return try planConfiguration(
                 header, body: body, commands: commands, after: state, forced: forced)
@@ -129,7 +129,7 @@ extension MeshRules {
             let digests = lists.map { list in
                 list.members.first { $0.index == index }.map { [$0.update] } ?? []
             }
-            let vouched = listed(at: roster.inclusionThreshold, digests)
+            let vouched = listed(at: inclusionThreshold, digests)
             if vouched.count == 1 { included.append(.init(index: index, update: vouched[0])) }
         }
         return included
