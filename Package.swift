@@ -151,11 +151,11 @@ let package = Package(
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
 
-        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        // Measures training speed; benchmarks/learning-speed/compare runs it beside others.
         .executableTarget(
             name: "learning-speed",
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
-            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
             swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
@@ -180,6 +180,7 @@ let package = Package(
         .testTarget(
             name: "AegisLearningTests",
             dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],

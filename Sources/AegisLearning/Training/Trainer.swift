@@ -26,15 +26,8 @@ package struct Trainer: ~Copyable {
     package init(
         _ plan: TrainingPlan, from base: [Float], on records: Records
     ) throws(TrainingError) {
+        try Self.check(plan, from: base, on: records)
         let model = plan.model
-        guard base.count == model.parameterCount else {
-            throw .wrongShape(expected: model.parameterCount, actual: base.count)
-        }
-        guard model.fits(records, loss: plan.loss) else { throw .recordsDoNotFit }
-        if let clipping = plan.clipping, !(clipping.norm > 0 && clipping.norm.isFinite) {
-            throw .invalidClipNorm
-        }
-        guard plan.isValid else { throw .invalidPlan }
         self.plan = plan
         self.base = base
         self.records = records
@@ -47,6 +40,29 @@ package struct Trainer: ~Copyable {
             Workspace(
                 model: model, loss: plan.loss, rowsMax: min(rows, records.count * views),
                 augmentation: plan.augmentation, clips: plan.clipping != nil)
+        }
+    }
+
+    /// What would keep the plan from running, before anything is paid for it. `noiseMultiplier` is
+    /// what its steps will be charged with.
+    package static func check(
+        _ plan: TrainingPlan, from base: [Float], on records: Records,
+        noiseMultiplier: Double? = nil
+    ) throws(TrainingError) {
+        let model = plan.model
+        guard base.count == model.parameterCount else {
+            throw .wrongShape(expected: model.parameterCount, actual: base.count)
+        }
+        guard model.fits(records, loss: plan.loss) else { throw .recordsDoNotFit }
+        if let clipping = plan.clipping, !(clipping.norm > 0 && clipping.norm.isFinite) {
+            throw .invalidClipNorm
+        }
+        guard plan.isValid else { throw .invalidPlan }
+        guard let noiseMultiplier else { return }
+        if case .adaptive(let adaptive)? = plan.clipping?.rule,
+            adaptive.sumNoise(charged: noiseMultiplier) == nil
+        {
+            throw .countNoiseTooSmall
         }
     }
 

@@ -86,13 +86,15 @@ package final class TrainingDesk: Sendable {
                 samplingRate: privacy.samplingRate, noiseMultiplier: privacy.noiseMultiplier,
                 recordCount: records.count)
         else { throw TrainingRefusal.notTrainable }
+        let plan = TrainingPlan(
+            specification, round: request.round, model: model, privacy: privacy)
+        try Trainer.check(
+            plan, from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
         let training = specification.training
         let reservation = try state.privacy.reserve(
             key, of: dataset, for: sampler.event(afterSteps: training.localSteps))
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
-        let plan = TrainingPlan(
-            specification, round: request.round, model: model, privacy: privacy)
         var generator = CryptographicGenerator()
         let result = try Trainer.train(
             plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
