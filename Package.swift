@@ -179,7 +179,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AegisLearningTests",
-            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy", "CLearning"],
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
