@@ -12,20 +12,24 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     /// host:port of the admin's mesh listener; used until the mesh is founded.
     package var admin: String
     package var datasets: [DatasetDeclaration]
+    /// The file of the privacy ledgers, from the node's folder; `ledger.sqlite` in it where absent.
+    /// Elsewhere, it outlasts the folder: a node that joins again goes on with it.
+    package var ledger: String?
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
-        datasets: [DatasetDeclaration] = []
+        datasets: [DatasetDeclaration] = [], ledger: String? = nil
     ) {
         self.name = name
         self.listen = listen
         self.advertise = advertise
         self.admin = admin
         self.datasets = datasets
+        self.ledger = ledger
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, datasets
+        case name, listen, advertise, admin, datasets, ledger
     }
 
     package init(from decoder: any Decoder) throws {
@@ -36,6 +40,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         advertise = try container.decode(String.self, forKey: .advertise)
         admin = try container.decode(String.self, forKey: .admin)
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
+        ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
     }
 
     /// Throws `ConfigurationError` that names every fault found.
