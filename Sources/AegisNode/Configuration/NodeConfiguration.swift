@@ -11,6 +11,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     package var advertise: String
     /// host:port of the admin's mesh listener; used until the mesh is founded.
     package var admin: String
+    /// host:port of the plain listener for health and metrics; none where it is not given. Binds
+    /// where the owner says, since it asks nobody who they are.
+    package var monitor: String?
     package var datasets: [DatasetDeclaration]
     /// The file of the privacy ledgers, from the node's folder; `ledger.sqlite` in it where absent.
     /// Elsewhere, it outlasts the folder: a node that joins again goes on with it.
@@ -18,18 +21,19 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
-        datasets: [DatasetDeclaration] = [], ledger: String? = nil
+        monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil
     ) {
         self.name = name
         self.listen = listen
         self.advertise = advertise
         self.admin = admin
+        self.monitor = monitor
         self.datasets = datasets
         self.ledger = ledger
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, datasets, ledger
+        case name, listen, advertise, admin, monitor, datasets, ledger
     }
 
     package init(from decoder: any Decoder) throws {
@@ -39,6 +43,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         listen = try container.decode(String.self, forKey: .listen)
         advertise = try container.decode(String.self, forKey: .advertise)
         admin = try container.decode(String.self, forKey: .admin)
+        monitor = try container.decodeIfPresent(String.self, forKey: .monitor)
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
         ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
     }
@@ -61,6 +66,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         for (key, address) in [("listen", listen), ("advertise", advertise), ("admin", admin)]
         where NodeAddress(address) == nil {
             faults.append("\(key): \(address) is not host:port")
+        }
+        if let monitor, NodeAddress(monitor) == nil {
+            faults.append("monitor: \(monitor) is not host:port")
         }
         if Set(datasets.map(\.name)).count != datasets.count {
             faults.append("datasets: two have the same name")
