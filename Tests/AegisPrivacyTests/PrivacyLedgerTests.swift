@@ -50,9 +50,9 @@ struct PrivacyLedgerTests {
         #expect(replayed.entryCount == 11)
         #expect(replayed.budget == ledger.budget)
         #expect(replayed.dataset == "fashion-mnist")
-        var single = RDPAccountant()
+        var single = PrivacyAccountant()
         single.compose(try event(steps: 100))
-        #expect(replayed.spent == single.epsilon(delta: 1e-5))
+        #expect(replayed.spent == single.epsilon(atDelta: 1e-5))
     }
 
     @Test("a charge beyond the budget is refused, names the figures, and changes nothing")

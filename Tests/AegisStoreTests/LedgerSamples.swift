@@ -15,7 +15,7 @@ enum LedgerSample {
 
     static func charge(steps: Int = 10) throws -> Charge {
         let sampler = try #require(
-            PoissonSampler(samplingRate: 0.01, noiseMultiplier: 1.5, recordCount: 40))
+            PoissonSampler(samplingRate: 1, noiseMultiplier: 15, recordCount: 40))
         return try #require(
             Charge(event: sampler.event(afterSteps: steps), noise: .fast, delta: 1e-5))
     }

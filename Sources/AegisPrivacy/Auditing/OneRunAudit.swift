@@ -45,7 +45,7 @@ package struct OneRunAudit: Hashable, Sendable {
     /// valid only where the trade-off is no worse than some Gaussian's.
     package func gaussianEpsilon(delta: Double, significance: Double) -> Double {
         let mu = Self.largest { refutes(mu: $0, significance: significance) }
-        return mu > 0 ? GaussianTradeOff.epsilon(mu: mu, delta: delta) : 0
+        return mu > 0 ? GaussianMechanism.epsilon(logDelta: log(delta), mu: mu) : 0
     }
 
     private func refutes(mu: Double, significance: Double) -> Bool {
@@ -72,25 +72,5 @@ package struct OneRunAudit: Hashable, Sendable {
             if refuted(middle) { low = middle } else { high = middle }
         }
         return low
-    }
-}
-
-/// (ε, δ) of a Gaussian mechanism (Balle and Wang 2018, Theorem 8).
-enum GaussianTradeOff {
-    static func delta(mu: Double, epsilon: Double) -> Double {
-        let upper = Normal.below(mu / 2 - epsilon / mu)
-        return upper - exp(epsilon) * Normal.below(-mu / 2 - epsilon / mu)
-    }
-
-    static func epsilon(mu: Double, delta target: Double) -> Double {
-        guard target > 0 else { return .infinity }
-        if delta(mu: mu, epsilon: 0) <= target { return 0 }
-        var (low, high) = (0.0, 1.0)
-        while delta(mu: mu, epsilon: high) > target { high *= 2 }
-        for _ in 0..<80 {
-            let middle = (low + high) / 2
-            if delta(mu: mu, epsilon: middle) > target { low = middle } else { high = middle }
-        }
-        return high
     }
 }

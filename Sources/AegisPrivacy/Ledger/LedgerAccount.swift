@@ -7,7 +7,7 @@ struct LedgerAccount: Sendable {
     }
 
     private(set) var charges: [Item] = []
-    private var accountant = RDPAccountant()
+    private var accountant = PrivacyAccountant()
 
     mutating func add(_ event: MechanismEvent, run: [UInt8], at time: UInt64) {
         charges.append(Item(event: event, run: run, time: time))
@@ -30,5 +30,5 @@ struct LedgerAccount: Sendable {
         return account
     }
 
-    func epsilon(delta: Double) -> Double { accountant.epsilon(delta: delta) }
+    func epsilon(delta: Double) -> Double { accountant.epsilon(atDelta: delta) }
 }

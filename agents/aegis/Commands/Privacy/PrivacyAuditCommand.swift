@@ -115,10 +115,10 @@ package struct AuditReport: Codable, Sendable {
 
     private static func claim(
         _ rate: Double, _ noise: Double, steps: Int, delta: Double
-    ) -> Double {
-        SampledGaussian(samplingRate: rate, noiseMultiplier: noise).map {
-            RDPAccountant.epsilon($0, steps: steps, delta: delta)
-        } ?? .infinity
+    ) throws -> Double {
+        let phase = try PrivacyPhase(
+            samplingRate: rate, noiseMultiplier: noise, steps: steps)
+        return PrivacyAccountant([phase]).epsilon(atDelta: delta)
     }
 
     private static func mechanism(
@@ -140,7 +140,7 @@ package struct AuditReport: Codable, Sendable {
             mechanism: "clipped sum", noise: audit.noise.rawValue,
             samplingRate: audit.samplingRate, noiseMultiplier: audit.noiseMultiplier,
             steps: audit.steps, delta: delta,
-            claimed: claim(
+            claimed: try claim(
                 audit.samplingRate, audit.noiseMultiplier, steps: audit.steps, delta: delta),
             lower: try lower(1), lowerWithHalfTheNoise: try lower(0.5))
     }
@@ -161,7 +161,7 @@ package struct AuditReport: Codable, Sendable {
             mechanism: "training", noise: NoiseGenerator.fast.rawValue,
             samplingRate: audit.samplingRate, noiseMultiplier: audit.noiseMultiplier,
             steps: audit.steps, delta: delta,
-            claimed: claim(
+            claimed: try claim(
                 audit.samplingRate, audit.noiseMultiplier, steps: audit.steps, delta: delta),
             lower: try lower(1), lowerWithHalfTheNoise: try lower(0.5))
     }
