@@ -70,6 +70,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
 
+        // Our own kernels in C, each target imported by exactly one module.
+        .target(name: "CLearning"),
+
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
         .target(name: "AegisProtocol", dependencies: ["AegisCore"], swiftSettings: strict),
@@ -80,7 +83,8 @@ let package = Package(
             name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
         .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(
-            name: "AegisLearning", dependencies: ["AegisCore", "AegisPrivacy", "CBLAS"],
+            name: "AegisLearning",
+            dependencies: ["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"],
             swiftSettings: strict),
 
         // Shells: disk, network, clock.
@@ -147,6 +151,13 @@ let package = Package(
             name: "aegis-admin",
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
+
+        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        .executableTarget(
+            name: "learning-speed",
+            dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
+            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(

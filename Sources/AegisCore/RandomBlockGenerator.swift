@@ -20,3 +20,9 @@ extension RandomBlockGenerator {
         }
     }
 }
+
+/// A generator that can make further ones, whose output tells nothing of its own or of each
+/// other's: one for each thread that shares a task.
+package protocol SplittableGenerator: RandomBlockGenerator {
+    mutating func split() -> Self
+}

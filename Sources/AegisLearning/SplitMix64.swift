@@ -6,7 +6,7 @@ import AegisCore
 ///
 /// state += 0x9e3779b97f4a7c15; z = state; z = (z ^ z >> 30) · 0xbf58476d1ce4e5b9;
 /// z = (z ^ z >> 27) · 0x94d049bb133111eb; the output is z ^ z >> 31. All modulo 2⁶⁴.
-package struct SplitMix64: RandomBlockGenerator, Sendable {
+package struct SplitMix64: SplittableGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }
@@ -18,6 +18,9 @@ package struct SplitMix64: RandomBlockGenerator, Sendable {
         z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
         return z ^ (z >> 31)
     }
+
+    /// Of the same kind, at another place of the period.
+    package mutating func split() -> SplitMix64 { SplitMix64(seed: next()) }
 
     /// A multiple of 2⁻⁵³ in [0, 1): the high 53 bits of one output.
     mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }

@@ -21,7 +21,7 @@ enum ImportTable {
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
         "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
         "AegisAggregation": pure.union(["AegisCore"]),
-        "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS"]),
+        "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS", "CLearning"]),
 
         "AegisIdentity": shell.union([
             "AegisCore", "AegisCrypto", "AegisProtocol", "COpenSSL", "Crypto", "SwiftASN1", "X509",
@@ -57,13 +57,15 @@ enum ImportTable {
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
+        // benchmarks/learning
+        "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
     ]
 
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CNoise": "AegisPrivacy", "CZlib": "AegisStore",
+        "CLearning": "AegisLearning", "CNoise": "AegisPrivacy", "CZlib": "AegisStore",
     ]
 
     /// What a test target needs beyond its module's own imports.

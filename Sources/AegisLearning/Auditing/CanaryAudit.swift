@@ -1,5 +1,5 @@
 package import AegisCore
-import AegisPrivacy
+package import AegisPrivacy
 
 /// The audit of Steinke, Nasr and Jagielski (2023, "Privacy Auditing with One (1) Training Run")
 /// through the real training loop. A canary is a record that nobody else resembles: one feature of
@@ -30,25 +30,27 @@ package struct CanaryAudit: Sendable {
     package let runs: Int
     /// In each run.
     package let canaries: Int
+    package let noise: NoiseGenerator
     /// 1; less, to see whether the audit finds training with less noise than it says.
     package var noiseScale = 1.0
 
     package init(
         samplingRate: Double, noiseMultiplier: Double, steps: Int, runs: Int = 48,
-        canaries: Int = 1_024
+        canaries: Int = 1_024, noise: NoiseGenerator = .fast
     ) {
         self.samplingRate = samplingRate
         self.noiseMultiplier = noiseMultiplier
         self.steps = steps
         self.runs = runs
         self.canaries = canaries
+        self.noise = noise
     }
 
     /// Shares of the canaries that are guessed: each is tried, and they share the significance.
     private static let shares = [0.003, 0.01, 0.03, 0.1, 0.3]
 
     package func run(
-        delta: Double, significance: Double, using generator: inout some RandomBlockGenerator
+        delta: Double, significance: Double, using generator: inout some SplittableGenerator
     ) throws -> Outcome {
         var scored: [(score: Float, isIn: Bool)] = []
         scored.reserveCapacity(runs * canaries)
@@ -94,10 +96,11 @@ package struct CanaryAudit: Sendable {
     /// What one run on the chosen canaries releases.
     private func train(
         _ run: Int, coins: [Bool], labels: [UInt8],
-        using generator: inout some RandomBlockGenerator
+        using generator: inout some SplittableGenerator
     ) throws -> [Float] {
         let chosen = coins.indices.filter { coins[$0] }
-        guard let network = Network(inputs: canaries, classes: 2), !chosen.isEmpty,
+        let model = try Model.softmax(inputs: canaries, classes: 2)
+        guard !chosen.isEmpty,
             var sampler = PoissonSampler(
                 samplingRate: samplingRate, noiseMultiplier: noiseMultiplier * noiseScale,
                 recordCount: chosen.count),
@@ -113,15 +116,16 @@ package struct CanaryAudit: Sendable {
         // Steps so small that no logit moves far: every gradient stays longer than the norm.
         let travelled = Float(steps) + 4 * Float(noiseMultiplier) * Float(steps).squareRoot()
         let plan = TrainingPlan(
-            network: network, steps: steps, expectedBatch: canaries,
-            learningRate: Float(canaries) / (4 * reach * travelled), momentum: 0)
+            model: model, steps: steps, expectedBatch: canaries,
+            learningRate: LearningRate(Float(canaries) / (4 * reach * travelled)),
+            clipping: Clipping(norm: 1), noise: noise)
         var (ledger, _) = PrivacyLedger.open(
             dataset: "canaries", budget: budget, hash: { _ in .zero })
         let reservation = try ledger.reserve(
             ReleaseKey(run: [], round: UInt64(run)), for: sampler.event(afterSteps: steps))
-        let base = [Float](repeating: 0, count: network.parameterCount)
-        return try DPSGDTrainer(plan).train(
-            from: base, on: records, clipNorm: 1, paidBy: reservation, sampler: &sampler,
+        let base = [Float](repeating: 0, count: model.parameterCount)
+        return try Trainer.train(
+            plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
             using: &generator
         ).update
     }

@@ -14,8 +14,8 @@ package struct AggregationDesk: Sendable {
 
     package func initialModel(_ specification: RunSpecification) throws -> ComputeResult {
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
-        let parameters = shape.initialParameters(seed: specification.training.seed)
-        let model = try ModelFile.store(parameters, shape: shape, in: blobs)
+        let values = shape.initialModel(seed: specification.training.seed)
+        let model = try ModelFile.storeModel(values, shape: shape, in: blobs)
         return ComputeResult(aggregate: .zero, model: model)
     }
 
@@ -34,11 +34,13 @@ package struct AggregationDesk: Sendable {
             updates in
             try rule.aggregate(updates)
         }
-        let base = try ModelFile.parameters(of: request.base, shape: shape, in: blobs)
-        let model = try apply(base: base, aggregate: aggregate)
+        let base = try ModelFile.model(request.base, shape: shape, in: blobs)
+        let model = try shape.server.apply(
+            base: Array(base.prefix(shape.parameterCount)), aggregate: aggregate,
+            state: Array(base.dropFirst(shape.parameterCount)))
         return ComputeResult(
             aggregate: ModelFile.digest(of: aggregate, shape: shape),
-            model: try ModelFile.store(model, shape: shape, in: blobs))
+            model: try ModelFile.storeModel(model, shape: shape, in: blobs))
     }
 
     /// Shape, finite values and norm of an update, the same verdict on every node.

@@ -18,7 +18,7 @@ final class Evaluator: Sendable {
 
     /// Nil for a run without training, or where this node has no such data set.
     func evaluate(_ model: Digest, of specification: RunSpecification) throws -> Evaluation? {
-        guard let shape = ModelShape(specification), let network = shape.network,
+        guard let shape = ModelShape(specification), let trained = shape.trained,
             let declaration = declarations.first(where: { $0.name == specification.dataset })
         else { return nil }
         let test = try records.withLock { records in
@@ -28,6 +28,6 @@ final class Evaluator: Sendable {
             return read
         }
         let parameters = try ModelFile.parameters(of: model, shape: shape, in: blobs)
-        return network.evaluate(parameters, on: test)
+        return trained.evaluate(parameters, on: test)
     }
 }

@@ -54,7 +54,7 @@ package final class TrainingDesk: Sendable {
     ) throws -> UpdateDraft {
         let specification = request.specification
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
-        guard let network = shape.network else {
+        guard let model = shape.trained else {
             let blob = try ModelFile.store(fixedUpdate(shape), shape: shape, in: blobs)
             return try draft(request, blob: blob, ledgerPosition: 0)
         }
@@ -63,13 +63,13 @@ package final class TrainingDesk: Sendable {
         }
         return try state.withLock { state in
             let (blob, position) = try Self.train(
-                request, network, shape, privacy, &state, blobs: blobs, status: status, progress)
+                request, model, shape, privacy, &state, blobs: blobs, status: status, progress)
             return try draft(request, blob: blob, ledgerPosition: position)
         }
     }
 
     private static func train(
-        _ request: TrainingRequest, _ network: Network, _ shape: ModelShape,
+        _ request: TrainingRequest, _ model: Model, _ shape: ModelShape,
         _ privacy: PrivacyDeclaration, _ state: inout State, blobs: BlobStore,
         status: StatusBoard, _ progress: (Double) throws -> Void
     ) throws -> (blob: Digest, ledgerPosition: UInt64) {
@@ -93,15 +93,13 @@ package final class TrainingDesk: Sendable {
             key, of: dataset, for: event, delta: privacy.delta)
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
-        let trainer = DPSGDTrainer(
-            TrainingPlan(
-                network: network, steps: training.localSteps,
-                expectedBatch: training.expectedBatch, learningRate: training.learningRate,
-                momentum: training.momentum))
+        var plan = TrainingPlan(
+            specification, round: request.round, model: model, privacy: privacy)
+        plan.noise = reservation.charge.noise
         var generator = CryptographicGenerator()
-        let result = try trainer.train(
-            from: base, on: records, clipNorm: privacy.clipNorm, paidBy: reservation,
-            sampler: &sampler, using: &generator,
+        let result = try Trainer.train(
+            plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
+            using: &generator,
             progress: { try progress(Double($0) / Double(training.localSteps)) })
         let blob = try ModelFile.store(result.update, shape: shape, in: blobs)
         let position = try state.privacy.commit(
@@ -153,11 +151,5 @@ package enum TrainingRefusal: Error, Hashable, Sendable {
 extension PrivacyDeclaration {
     var samplingRate: Double { Double(samplingRateMillionths) / 1_000_000 }
     var noiseMultiplier: Double { Double(noiseMultiplierMillionths) / 1_000_000 }
-    var clipNorm: Float { Float(clipNormMillionths) / 1_000_000 }
     var delta: Double { Double(deltaTrillionths) / 1e12 }
-}
-
-extension TrainingDeclaration {
-    var learningRate: Float { Float(learningRateMillionths) / 1_000_000 }
-    var momentum: Float { Float(momentumMillionths) / 1_000_000 }
 }

@@ -21,7 +21,10 @@ package enum TrainingFailure {
         case TrainingRefusal.noPrivacyDeclared: "the run declares no privacy"
         case TrainingRefusal.releasedUpdateMissing:
             "the released update is gone and is not drawn again"
-        case TrainingError.diverged: "training diverged"
+        case TrainingError.diverged(let step):
+            "training diverged in step \(step); a lower learning rate would help"
+        case TrainingError.countNoiseTooSmall:
+            "the run's adaptive clipping has less noise on its count than its privacy allows"
         default: "training failed: \(error)"
         }
     }

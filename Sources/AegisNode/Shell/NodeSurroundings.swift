@@ -161,7 +161,7 @@ final class NodeSurroundings: Surroundings {
     ) async -> MeshClientError? {
         do {
             try await client.download(
-                blob: model, byteCount: ModelFile.byteCount(of: shape), from: holders,
+                blob: model, byteCount: ModelFile.modelByteCount(of: shape), from: holders,
                 into: blobs)
             return nil
         } catch {
