@@ -138,8 +138,9 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, crypto,
-                nioCore, nioHTTP1, nioSSL, yams,
+                "AegisAPI", "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy",
+                "AegisReport", "AegisStore", argumentParser, asyncHTTPClient, crypto, nioCore,
+                nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -183,8 +184,12 @@ let package = Package(
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
-            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            name: "AegisStoreTests",
+            dependencies: ["AegisCore", "AegisPrivacy", "AegisStore", "CPowerCut", crypto],
             swiftSettings: strict),
+        .target(
+            name: "CPowerCut", path: "Tests/CPowerCut",
+            linkerSettings: [.linkedLibrary("sqlite3")]),
         .testTarget(
             name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
         .testTarget(

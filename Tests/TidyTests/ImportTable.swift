@@ -51,8 +51,8 @@ enum ImportTable {
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
-            "Yams",
+            "AegisAPI", "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy", "AegisReport",
+            "AegisStore", "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
@@ -75,6 +75,7 @@ enum ImportTable {
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
         "AegisProtocolTests": ["AegisSimulation"],
+        "AegisStoreTests": ["CPowerCut"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 

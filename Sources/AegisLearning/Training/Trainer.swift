@@ -163,19 +163,24 @@ package struct Trainer: ~Copyable {
         var generators = [generator]
         for _ in others { generators.append(generator.split()) }
         let descent = state.descent(plan, base: base, step: steps)
-        let (pool, threads) = (pool, pool.threads)
+        let (pool, threads, state) = (pool, pool.threads, state)
+        var finite = [Bool](repeating: true, count: threads)
         generators.withUnsafeMutableBufferPointer { generators in
-            guard let generators = generators.baseAddress else { return }
-            pool.forEachThread { thread in
-                let range = sum.indices.part(thread, of: threads, step: 16)
-                let part = UnsafeMutableBufferPointer(rebasing: sum[range])
-                for other in others { VectorKernels.add(other + range.lowerBound, to: part) }
-                noise?.addNoise(to: part, using: &generators[thread])
-                descent.descend(along: part, at: range.lowerBound)
+            finite.withUnsafeMutableBufferPointer { finite in
+                guard let generators = generators.baseAddress, let finite = finite.baseAddress
+                else { return }
+                pool.forEachThread { thread in
+                    let range = sum.indices.part(thread, of: threads, step: 16)
+                    let part = UnsafeMutableBufferPointer(rebasing: sum[range])
+                    for other in others { VectorKernels.add(other + range.lowerBound, to: part) }
+                    noise?.addNoise(to: part, using: &generators[thread])
+                    descent.descend(along: part, at: range.lowerBound)
+                    finite[thread] = state.isFinite(in: range)
+                }
             }
         }
         generator = generators[0]
-        guard state.isFinite else { throw .diverged(step: steps) }
+        guard !finite.contains(false) else { throw .diverged(step: steps) }
     }
 }
 
