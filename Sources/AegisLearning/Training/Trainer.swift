@@ -94,7 +94,10 @@ package struct Trainer: ~Copyable {
             }
             multiplier = sumNoise
             // Σ (bit − 1/2): one record changes it by 1/2, so σ_b is 2σ_b of its bound.
-            countNoise = noise(2 * adaptive.countNoise, clipNorm: 0.5, count: 1)
+            guard let made = noise(2 * adaptive.countNoise, clipNorm: 0.5, count: 1) else {
+                throw .noiseNotPossible
+            }
+            countNoise = made
         }
         guard
             let sumNoise = noise(
