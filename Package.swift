@@ -146,8 +146,9 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisData", "AegisLearning", "AegisReport",
-                argumentParser, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
+                "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
+                "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", argumentParser,
+                asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -166,11 +167,11 @@ let package = Package(
             ],
             path: "simulations/aegis-sim", swiftSettings: strict),
 
-        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        // Measures training speed; benchmarks/learning-speed/compare runs it beside others.
         .executableTarget(
             name: "learning-speed",
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
-            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
             swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
@@ -194,14 +195,18 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AegisLearningTests",
-            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"], exclude: ["Fixtures"],
-            swiftSettings: strict),
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy", "CLearning"],
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "AegisDataTests", dependencies: ["AegisData", "AegisLearning", "AegisStore"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            name: "AegisStoreTests",
+            dependencies: ["AegisCore", "AegisPrivacy", "AegisStore", "CPowerCut", crypto],
             swiftSettings: strict),
+        .target(
+            name: "CPowerCut", path: "Tests/CPowerCut",
+            linkerSettings: [.linkedLibrary("sqlite3")]),
         .testTarget(
             name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
         .testTarget(

@@ -56,18 +56,22 @@ enum ImportTable {
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisAPI", "AegisCore", "AegisData", "AegisLearning", "AegisReport",
-            "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
+            "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", "ArgumentParser",
+            "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
-        // benchmarks/learning
-        "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
         "aegis-sim": shell.union([
             "AegisCore", "AegisCrypto", "AegisProtocol", "AegisSimulation", "ArgumentParser",
             "Yams",
+        ]),
+
+        // In benchmarks/.
+        "learning-speed": shell.union([
+            "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy",
         ]),
     ]
 
@@ -83,6 +87,7 @@ enum ImportTable {
         "AegisAdminTests": ["AsyncHTTPClient"],
         "AegisProtocolTests": ["AegisSimulation"],
         "AegisSimulationTests": ["Yams"],
+        "AegisStoreTests": ["CPowerCut"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 

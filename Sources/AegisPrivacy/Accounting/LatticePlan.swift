@@ -8,10 +8,10 @@ struct LatticePlan: Sendable {
     /// h, in nats.
     let step: Double
     /// The window is `count` lattice points from `first` on; `count` is a power of two.
-    let first: Int
+    private(set) var first: Int
     let count: Int
     /// The lattice point next to the tilted law's mean, about ε.
-    let center: Int
+    private(set) var center: Int
     /// λ of the Chernoff bounds above and below the window.
     let lambdaAbove: Double
     let lambdaBelow: Double
@@ -26,12 +26,13 @@ struct LatticePlan: Sendable {
 
     /// Memory: a lattice has at most this many points, 8 bytes each, and a few copies.
     static let pointsMax = 1 << 20
-    private static let pointsWanted = 1 << 16
+    static let pointsWanted = 1 << 16
     private static let pointsMin = 1 << 13
 
     /// Nil where the numbers leave binary64's range or the lattice its limits.
     init?(
-        _ cumulants: Cumulants, components: [PrivacyPhase], tilt: Double, logDelta: Double
+        _ cumulants: Cumulants, components: [PrivacyPhase], tilt: Double, logDelta: Double,
+        pointsWanted: Int = LatticePlan.pointsWanted
     ) {
         let (guess, values) = cumulants.guess(tilt)
         // How much of the tilted law may lie outside of the window on either side: next to
@@ -57,7 +58,7 @@ struct LatticePlan: Sendable {
         // uses·(θ + 1)·h²/12 to ε.
         let unit = (12 * scale / (uses * (tilt + 1))).squareRoot()
         var step = max(
-            0.0045 * unit, min(0.015 * unit, window / Double(Self.pointsWanted)))
+            0.0045 * unit, min(0.02 * unit, window / Double(pointsWanted)))
         step = min(step, 0.05 / (tilt + 1), window / Double(Self.pointsMin))
         step = max(step, window / Double(Self.pointsMax - 2))
         var count = Self.pointsMin
@@ -70,5 +71,13 @@ struct LatticePlan: Sendable {
         first = Int((below.end / step).rounded(.down))
         center = Int((max(values.mean, 0) / step).rounded())
         logLost = cumulants.logLost
+    }
+
+    /// The same window elsewhere.
+    func moved(by distance: Double) -> LatticePlan {
+        var copy = self
+        copy.first += Int((distance / step).rounded())
+        copy.center = max(0, copy.center + Int((distance / step).rounded()))
+        return copy
     }
 }

@@ -1,11 +1,5 @@
 import Glibc
 
-/// Uses of one mechanism on a lattice.
-struct LatticePhase: Sendable {
-    let lattice: LatticeLoss
-    let steps: Int
-}
-
 /// The composed privacy loss in a plan's window: the law of the sum, tilted, and what bounds its
 /// numerical error.
 ///
@@ -14,13 +8,15 @@ struct LatticePhase: Sendable {
 struct LossComposition: Sendable {
     private let plan: LatticePlan
     private let transform: RealFFT
-    private(set) var phases: [LatticePhase] = []
     /// Of all phases.
     private var spectrum: Spectrum
     /// Bounds the sum over all frequencies of the spectrum's error.
     private var spectrumError = 0.0
     private var logTotal = 0.0
     private var infinite = 0.0
+    /// log E[e^{λL}] of the tilted sum at the plan's two λ.
+    private var logMomentAbove = 0.0
+    private var logMomentBelow = 0.0
     /// The sum's loss where all indices are zero.
     private var offset = 0.0
 
@@ -45,12 +41,15 @@ struct LossComposition: Sendable {
         let norm = min(1, (squares * Double(plan.count)).squareRoot())
         return LatticeSpectrum(
             lattice: lattice, spectrum: transform.forward(folded),
-            error: transform.relativeError * norm + 1e-16)
+            error: transform.relativeError * norm + 1e-16,
+            logMomentAbove: lattice.logMoment(plan.lambdaAbove, step: plan.step),
+            logMomentBelow: lattice.logMoment(plan.lambdaBelow, step: plan.step))
     }
 
     /// Adds `steps` uses.
     mutating func compose(_ one: LatticeSpectrum, steps: Int) {
-        phases.append(LatticePhase(lattice: one.lattice, steps: steps))
+        logMomentAbove += Double(steps) * one.logMomentAbove
+        logMomentBelow += Double(steps) * one.logMomentBelow
         offset += Double(steps) * one.lattice.origin
         logTotal += Double(steps) * one.lattice.logTotal
         infinite = min(1, infinite + Double(steps) * one.lattice.infinite)
@@ -107,8 +106,10 @@ struct LossComposition: Sendable {
         return result
     }
 
-    /// Back in the domain of losses.
-    func tail() -> LossTail {
+    /// Back in the domain of losses, with Chernoff's bounds of what is outside of the window.
+    /// Another plan may only differ in where the window is.
+    func tail(in moved: LatticePlan? = nil) -> LossTail {
+        let plan = moved ?? plan
         let masses = transform.inverse(spectrum)
         var (squares, sum) = (0.0, 0.0)
         for k in 0..<spectrum.count {
@@ -127,18 +128,15 @@ struct LossComposition: Sendable {
         return LossTail(
             plan: plan, masses: masses, rotation: rotation, residue: residue, error: error,
             logTotal: logTotal, infinite: infinite,
-            above: outside(plan.lambdaAbove, end: Double(plan.last) * plan.step + residue),
-            below: outside(plan.lambdaBelow, end: Double(plan.first) * plan.step + residue))
-    }
-
-    /// A bound of the tilted law's mass beyond an end of the window (Chernoff).
-    private func outside(_ lambda: Double, end: Double) -> Double {
-        var exponent = -lambda * end
-        for phase in phases {
-            exponent +=
-                Double(phase.steps) * phase.lattice.logMoment(lambda, step: plan.step)
-        }
-        return exp(min(0, exponent))
+            above: exp(
+                min(
+                    0, logMomentAbove - plan.lambdaAbove * (Double(plan.last) * plan.step + residue)
+                )),
+            below: exp(
+                min(
+                    0,
+                    logMomentBelow - plan.lambdaBelow * (Double(plan.first) * plan.step + residue)))
+        )
     }
 }
 
@@ -148,6 +146,9 @@ struct LatticeSpectrum: Sendable {
     let spectrum: Spectrum
     /// Bounds the error at each frequency.
     let error: Double
+    /// log E[e^{λL}] at the plan's two λ.
+    let logMomentAbove: Double
+    let logMomentBelow: Double
 }
 
 /// A composed loss, to be asked for ε and δ.

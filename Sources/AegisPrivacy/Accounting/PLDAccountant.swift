@@ -60,6 +60,7 @@ enum PLDAccountant {
                 logDelta: logDelta, mu: sum.gaussianMuSquared.squareRoot()) * (1 - 1e-11)
         }
         let components = sum.components
+        guard canHold(components) else { return 0 }
         let cumulants = Cumulants(components, .remove, logDelta: logDelta)
         let tilt = cumulants.regular(cumulants.tilt(logDelta: logDelta))
         guard
@@ -118,7 +119,7 @@ enum PLDAccountant {
     private static func tail(
         _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double, logDelta: Double
     ) -> LossTail? {
-        guard components.allSatisfy({ $0.noiseMultiplier >= noiseLeast }),
+        guard canHold(components),
             let plan = LatticePlan(
                 cumulants, components: components, tilt: tilt, logDelta: logDelta)
         else { return nil }
@@ -138,6 +139,11 @@ enum PLDAccountant {
             SampledLoss(phase, logLost: bounded), direction, plan: plan)
         return LatticeLoss(
             pessimistic: builder, logLost: plan.logLost, pointsMax: 2 * LatticePlan.pointsMax)
+    }
+
+    /// Whether binary64 holds enough digits of a mechanism's density.
+    static func canHold(_ components: [PrivacyPhase]) -> Bool {
+        components.allSatisfy { $0.noiseMultiplier >= noiseLeast }
     }
 
     /// Below this σ the loss is so large that binary64 holds too few digits of its density.

@@ -9,15 +9,17 @@ extension PhaseSum {
         case cheaper
     }
 
-    /// At most this many mechanisms are composed exactly.
+    /// At most this many mechanisms are composed exactly by their distributions, and
     static let mechanismsMax = 24
+    /// by their Rényi divergences.
+    static let curvesMax = 256
 
     /// The same phases where they are few. Otherwise neighbours in (log q, log σ) are taken
     /// together, each at the corner of its group that is on the given side.
-    func merged(_ side: Side) -> PhaseSum {
-        guard sampled.count > Self.mechanismsMax else { return self }
+    func merged(_ side: Side, to count: Int = PhaseSum.mechanismsMax) -> PhaseSum {
+        guard sampled.count > count else { return self }
         var groups = [PhaseGroup(sampled[...])]
-        while groups.count < Self.mechanismsMax {
+        while groups.count < count {
             guard let widest = groups.indices.max(by: { groups[$0].width < groups[$1].width }),
                 let halves = groups[widest].halves
             else { break }

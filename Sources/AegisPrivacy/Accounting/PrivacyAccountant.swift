@@ -78,7 +78,9 @@ package struct PrivacyAccountant: Hashable, Sendable {
         if sum.isUnbounded || delta == 0 { return (.infinity, used) }
         let logDelta = log(delta)
         func rdp() -> Double {
-            RenyiBound(Cumulants(sum.components, .remove)).epsilon(logDelta: logDelta)
+            RenyiBound(
+                Cumulants(sum.merged(.costlier, to: PhaseSum.curvesMax).components, .remove)
+            ).epsilon(logDelta: logDelta)
         }
         if kind == .rdp { return (rdp(), .rdp) }
         let merged = sum.merged(.costlier)
@@ -107,7 +109,10 @@ package struct PrivacyAccountant: Hashable, Sendable {
         if sum.isUnbounded { return 1 }
         if epsilon == .infinity { return 0 }
         func rdp() -> Double {
-            exp(RenyiBound(Cumulants(sum.components, .remove)).logDelta(epsilon: epsilon))
+            exp(
+                RenyiBound(
+                    Cumulants(sum.merged(.costlier, to: PhaseSum.curvesMax).components, .remove)
+                ).logDelta(epsilon: epsilon))
         }
         if kind == .rdp { return rdp() }
         let pld = PLDAccountant.delta(sum.merged(.costlier), epsilon: epsilon)
