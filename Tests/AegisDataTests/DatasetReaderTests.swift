@@ -96,8 +96,9 @@ struct DatasetReaderTests {
         let content = try csv(text, more: "split: {test: 0.25, seed: 9}")
         let test = try #require(content.test)
         #expect(content.train.count + test.count == 400 && (60...140).contains(test.count))
-        #expect(try floats(try #require(csv(text, more: "split: {test: 0.25, seed: 9}").test))
-            == floats(test))
+        #expect(
+            try floats(try #require(csv(text, more: "split: {test: 0.25, seed: 9}").test))
+                == floats(test))
     }
 
     @Test("an SQLite table and a query, opened for reading only")
@@ -111,7 +112,8 @@ struct DatasetReaderTests {
         }
         let content = try read("table: visit list")
         #expect(content.train.count == 3 && content.train.labels == [0, 1, 0])
-        #expect(floats(content.train) == [0.43, 0, 1, 0, 0, 1, 0, 1, -0.2, 0, 1, 0].map(Float.init))
+        #expect(
+            floats(content.train) == [0.43, 0, 1, 0, 0, 1, 0, 1, -0.2, 0, 1, 0].map(Float.init))
         let some = try read("query: SELECT * FROM \"visit list\" WHERE stay > 2")
         #expect(some.train.count == 2)
         #expect(throws: SQLiteTableError.notReadOnly) {
@@ -173,7 +175,8 @@ struct DatasetReaderTests {
 
     @Test("every cut of an archive, and every flipped byte of its data, is an error")
     func damage() throws {
-        let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Scratch.fixture("packed.npz"))))
+        let whole = [UInt8](
+            try Data(contentsOf: URL(fileURLWithPath: Scratch.fixture("packed.npz"))))
         for length in stride(from: 0, to: whole.count, by: 7) {
             let path = try scratch.write("cut.npz", bytes: Array(whole.prefix(length)))
             #expect(throws: (any Error).self) {

@@ -57,7 +57,8 @@ extension DatasetDescription {
                 return nil
             }
             let quoted = table.map {
-                "SELECT * FROM \"" + $0.split(separator: "\"", omittingEmptySubsequences: false)
+                "SELECT * FROM \""
+                    + $0.split(separator: "\"", omittingEmptySubsequences: false)
                     .joined(separator: "\"\"") + "\""
             }
             guard let path, let query = query ?? quoted else { return nil }

@@ -111,8 +111,10 @@ package struct TableEncoder: Sendable {
         case .none: (self.split, share) = (nil, nil)
         case .share(let test, let seed):
             (self.split, share) = (nil, (UInt64(test * 0x1p53), seed))
-        case .column(let column, let test): (self.split, share) = (
-            (try place(column), Array(test.utf8)), nil)
+        case .column(let column, let test):
+            (self.split, share) = (
+                (try place(column), Array(test.utf8)), nil
+            )
         }
     }
 

@@ -47,7 +47,8 @@ package struct DatasetOptions: ParsableArguments {
         } else {
             throw Failure(.usage, "--partition is iid or dirichlet:ALPHA, not \(partition)")
         }
-        let labels = records.labels.isEmpty ? [UInt8](repeating: 0, count: records.count) : records.labels
+        let labels =
+            records.labels.isEmpty ? [UInt8](repeating: 0, count: records.count) : records.labels
         return try Failure.translating {
             try kind.slices(labels: labels, nodes: count, seed: partitionSeed)
         }
@@ -60,7 +61,8 @@ enum ModelChoice {
         _ name: String, dataset: DatasetDescription
     ) throws(Failure) -> ModelDescription {
         if let builtIn = ModelDescription.BuiltIn(rawValue: name) {
-            let classes: Int? = if case .classes(let names) = dataset.target { names.count } else { nil }
+            let classes: Int? =
+                if case .classes(let names) = dataset.target { names.count } else { nil }
             return ModelDescription(builtIn, classes: classes)
         }
         guard name.hasSuffix(".yaml") || name.hasSuffix(".yml") || name.hasSuffix(".json") else {
