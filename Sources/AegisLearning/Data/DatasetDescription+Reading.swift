@@ -16,6 +16,7 @@ extension DatasetDescription {
         }
         let about = reader.text("about")
         let licence = reader.text("licence")
+        let testIsPublic = reader.flag("public_test") ?? false
         let read = reader.map("source") { source in
             source.required("format", source.choice("format", Format.self))
                 .flatMap { format in Self.source(format, &source).map { (format, $0) } }
@@ -34,8 +35,8 @@ extension DatasetDescription {
             reader.fault("split.column", "is the target")
         }
         return DatasetDescription(
-            name: name, source: source, content: content, split: split, about: about,
-            licence: licence)
+            name: name, source: source, content: content, split: split, testIsPublic: testIsPublic,
+            about: about, licence: licence)
     }
 
     private static func source(_ format: Format, _ source: inout DeclarationReader) -> Source? {

@@ -107,7 +107,7 @@ package final class TrainingDesk: Sendable {
     private static func records(of dataset: String, _ state: inout State) throws -> Records {
         if let records = state.records[dataset] { return records }
         let declaration = try state.privacy.declaration(of: dataset)
-        let records = try DatasetFiles(source: declaration.source)
+        let records = try DatasetSource(declaration.source)
             .trainingRecords(slice: declaration.slice)
         state.records[dataset] = records
         return records

@@ -1,3 +1,4 @@
+import AegisData
 import AegisLearning
 import AegisPrivacy
 
@@ -16,7 +17,7 @@ package enum TrainingFailure {
             "training diverged in step \(step); a lower learning rate would help"
         case TrainingError.countNoiseTooSmall:
             "the run's adaptive clipping has less noise on its count than its privacy allows"
-        default: "training failed: \(error)"
+        default: "training failed: \(DataWords(error)?.message ?? "\(error)")"
         }
     }
 
