@@ -123,6 +123,33 @@ struct DatasetReaderTests {
         #expect(throws: SQLiteTableError.self) { try read("query: SELECT 1; SELECT 2") }
     }
 
+    @Test("a text is its words, the same word the same number, and a model takes them")
+    func text() throws {
+        try scratch.write("notes.csv", "note,back\n\"Fever, cough\",yes\n,no\ncough: FEVER!,no\n")
+        let path = try scratch.write(
+            "notes.yaml",
+            """
+            name: notes
+            source: {format: csv, path: notes.csv}
+            columns: [{name: note, type: text, vocabulary: 1000}]
+            target: {column: back, values: ["no", "yes"]}
+            """)
+        let reader = try DatasetReader(named: path)
+        #expect(reader.description.input == .tokens)
+        let records = try reader.read().train
+        guard case .tokens(let values, let starts) = records.features else {
+            Issue.record("texts become tokens")
+            return
+        }
+        #expect(starts == [0, 2, 2, 4])
+        #expect(values[0] == values[3] && values[1] == values[2] && values[0] != values[1])
+        let model = try ModelDescription(
+            name: "text", layers: [.embeddingBag(vocabulary: 1000, width: 4), .dense(outputs: 2)],
+            loss: .crossEntropy
+        ).model(input: .tokens)
+        #expect(model.fits(records, loss: .crossEntropy))
+    }
+
     private func array(_ source: String, shape: String = "[4]") throws -> DatasetContent {
         let path = try scratch.write(
             "array.yaml",

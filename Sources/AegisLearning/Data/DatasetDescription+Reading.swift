@@ -131,13 +131,17 @@ extension DatasetDescription {
             reader.fault("target.column", "\(target.column) is also a feature")
         }
         let schema = TableSchema(columns: columns, target: target)
-        if !(1...Limits.widthMax).contains(schema.width) {
+        if schema.vocabulary != nil {
+            if columns.filter({ $0.kind != .ignored }).count > 1 {
+                reader.fault("columns", "a text is the only feature of its table")
+            }
+        } else if !(1...Limits.widthMax).contains(schema.width) {
             reader.fault("columns", "give \(schema.width) features, not 1 to \(Limits.widthMax)")
         }
         return schema
     }
 
-    private enum ColumnType: String, CaseIterable { case number, category, ignore }
+    private enum ColumnType: String, CaseIterable { case number, category, text, ignore }
 
     private static func column(_ reader: inout DeclarationReader) -> TableColumn? {
         let name = reader.required("name", reader.text("name"))
@@ -145,6 +149,9 @@ extension DatasetDescription {
         guard let name, let type else { return nil }
         switch type {
         case .ignore: return TableColumn(name: name, kind: .ignored)
+        case .text:
+            let size = reader.required("vocabulary", reader.integer("vocabulary", in: 2...1 << 26))
+            return size.map { TableColumn(name: name, kind: .text(vocabulary: $0)) }
         case .number:
             guard let (low, high) = bounds(&reader) else { return nil }
             let missing = missing(&reader, fills: true)

@@ -98,11 +98,11 @@ extension DatasetDescription {
         }
     }
 
-    /// What a model's first layer is given for each record.
-    package var inputShape: [Int] {
+    /// What a model's first layer is given for each record; nil where no model takes it.
+    package var input: TensorShape? {
         switch content {
-        case .table(let schema): [schema.width]
-        case .array(let schema): schema.shape
+        case .table(let schema): schema.vocabulary == nil ? .vector(schema.width) : .tokens
+        case .array(let schema): TensorShape(extents: schema.shape)
         }
     }
 }

@@ -79,11 +79,10 @@ enum ModelChoice {
     static func input(
         _ description: ModelDescription, _ dataset: DatasetDescription
     ) throws(Failure) -> TensorShape {
-        let extents = dataset.inputShape
-        guard let shape = TensorShape(extents: extents) else {
-            throw Failure(.invalidInput, "records of shape \(extents) fit no model")
+        guard let input = dataset.input else {
+            throw Failure(.invalidInput, "the data set's records fit no model")
         }
-        return shape
+        return input
     }
 
     static func stored(_ path: String, architecture: ModelDescription?, input: TensorShape?)
