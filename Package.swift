@@ -121,7 +121,7 @@ let package = Package(
             name: "AegisNode",
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
-                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore",
+                "AegisAggregation", "AegisData", "AegisLearning", "AegisIdentity", "AegisStore",
                 "AegisTransport", "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
                 unixSignals, yams,
             ],

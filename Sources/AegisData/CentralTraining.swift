@@ -152,7 +152,7 @@ package struct CentralTraining: Sendable {
     }
 
     private func run(
-        from base: [Float], using generator: inout some RandomNumberGenerator,
+        from base: [Float], using generator: inout some SplittableGenerator,
         progress: (Progress, [Float]?) throws -> Void
     ) throws -> [Float] {
         let isPrivate = noiseMultiplier != nil

@@ -120,7 +120,8 @@ package struct DataWords: Hashable, Sendable {
     private init(gzip error: GzipError) {
         switch error {
         case .notGzip(let path): self.init(message: "\(path) is not a gzip file")
-        case .truncated(let path): self.init(message: "\(path) is cut off: its gzip stream ends early")
+        case .truncated(let path):
+            self.init(message: "\(path) is cut off: its gzip stream ends early")
         case .corrupted(let path, let words): self.init(message: "\(path) is damaged: \(words)")
         case .tooLarge(let path, let most):
             self.init(message: "\(path) unpacks to more than \(most) bytes")
@@ -178,7 +179,8 @@ package struct DataWords: Hashable, Sendable {
         switch error {
         case .batchNormalisation(let layer):
             self.init(
-                message: "layer \(layer) is batch normalisation, which mixes the records of a batch: "
+                message:
+                    "layer \(layer) is batch normalisation, which mixes the records of a batch: "
                     + "no record's part can be bounded", hint: "use group-norm")
         case .shapeDoesNotFit(let layer, let what, let shape):
             self.init(message: "layer \(layer), \(what), can't follow values of shape \(shape)")

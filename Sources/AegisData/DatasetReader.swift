@@ -51,9 +51,7 @@ package struct DatasetReader: Sendable {
         switch description.content {
         case .table(let schema):
             var collector = TableCollector(schema)
-            try readTable(schema, progress: progress) { features, target, isTest in
-                try collector.take(features, target, isTest: isTest)
-            }
+            try readTable(schema, progress: progress) { record in try collector.take(record) }
             return try collector.content(of: description)
         case .array(let schema):
             return try ArrayReader(reader: self, schema: schema).read()
@@ -65,7 +63,7 @@ package struct DatasetReader: Sendable {
     @discardableResult
     package func readTable(
         _ schema: TableSchema, progress: (Int) -> Void = { _ in },
-        body: (UnsafeBufferPointer<Float>, Float, Bool) throws -> Void
+        body: (TableRecord) throws -> Void
     ) throws -> TableEncoder {
         switch description.source {
         case .csv(let file, let delimiter, let missing):
@@ -81,7 +79,7 @@ package struct DatasetReader: Sendable {
 
     private func readCSV(
         _ path: String, _ delimiter: UInt8, _ missing: [String], _ schema: TableSchema,
-        progress: (Int) -> Void, body: (UnsafeBufferPointer<Float>, Float, Bool) throws -> Void
+        progress: (Int) -> Void, body: (TableRecord) throws -> Void
     ) throws -> TableEncoder {
         var source = try FileSource.open(path)
         var parser = CSVParser(delimiter: delimiter)
@@ -98,7 +96,10 @@ package struct DatasetReader: Sendable {
                 encoder?.encode(fields: row.count, line: row.line, into: features, cell: cell)
             }
             if let record = record ?? nil {
-                try body(UnsafeBufferPointer(features), record.target, record.isTest)
+                try body(
+                    TableRecord(
+                        features: UnsafeBufferPointer(features), tokens: encoder?.tokens ?? [],
+                        target: record.target, isTest: record.isTest))
             }
             if let row = encoder?.row, row.isMultiple(of: Self.progressEvery) { progress(row) }
         }
@@ -115,7 +116,7 @@ package struct DatasetReader: Sendable {
 
     private func readSQLite(
         _ path: String, _ query: String, _ schema: TableSchema, progress: (Int) -> Void,
-        body: (UnsafeBufferPointer<Float>, Float, Bool) throws -> Void
+        body: (TableRecord) throws -> Void
     ) throws -> TableEncoder {
         guard access(path, R_OK) == 0 else { throw DataFileError.notFound(path) }
         var encoder: TableEncoder?
@@ -131,7 +132,11 @@ package struct DatasetReader: Sendable {
                         fields: row.values.count, line: nil, into: features, cell: cell)
                 }
                 if let record = record ?? nil {
-                    try body(UnsafeBufferPointer(features), record.target, record.isTest)
+                    try body(
+                        TableRecord(
+                            features: UnsafeBufferPointer(features),
+                            tokens: encoder?.tokens ?? [], target: record.target,
+                            isTest: record.isTest))
                 }
                 if let row = encoder?.row, row.isMultiple(of: Self.progressEvery) {
                     progress(row)
@@ -143,46 +148,60 @@ package struct DatasetReader: Sendable {
     }
 }
 
+/// A record as its declaration encodes it.
+package struct TableRecord {
+    /// Valid while the record is handed out.
+    package let features: UnsafeBufferPointer<Float>
+    /// The words of a text.
+    package let tokens: [Int32]
+    package let target: Float
+    package let isTest: Bool
+}
+
 /// Gathers a table's records in memory.
 private struct TableCollector {
+    private struct Part {
+        var features: [Float] = []
+        var tokens: [Int32] = []
+        var starts = [0]
+        var targets: [Float] = []
+    }
+
     private let schema: TableSchema
-    private var features: (train: [Float], test: [Float]) = ([], [])
-    private var targets: (train: [Float], test: [Float]) = ([], [])
+    private var train = Part()
+    private var test = Part()
+    private var held = 0
 
     init(_ schema: TableSchema) { self.schema = schema }
 
-    mutating func take(
-        _ values: UnsafeBufferPointer<Float>, _ target: Float, isTest: Bool
-    ) throws(DatasetError) {
-        let held = features.train.count + features.test.count
-        guard held + values.count <= DatasetReader.valuesMax else {
-            throw .tooLarge(values: held + values.count, valuesMax: DatasetReader.valuesMax)
+    mutating func take(_ record: TableRecord) throws(DatasetError) {
+        held += record.features.count + record.tokens.count
+        guard held <= DatasetReader.valuesMax else {
+            throw .tooLarge(values: held, valuesMax: DatasetReader.valuesMax)
         }
-        if isTest {
-            features.test.append(contentsOf: values)
-            targets.test.append(target)
-        } else {
-            features.train.append(contentsOf: values)
-            targets.train.append(target)
-        }
+        if record.isTest { Self.add(record, to: &test) } else { Self.add(record, to: &train) }
+    }
+
+    private static func add(_ record: TableRecord, to part: inout Part) {
+        part.features.append(contentsOf: record.features)
+        if !record.tokens.isEmpty { part.tokens += record.tokens }
+        part.starts.append(part.tokens.count)
+        part.targets.append(record.target)
     }
 
     consuming func content(of description: DatasetDescription) throws -> DatasetContent {
-        guard !targets.train.isEmpty else { throw DatasetError.empty }
-        if description.split != .none, targets.test.isEmpty { throw DatasetError.noTestRecords }
+        guard !train.targets.isEmpty else { throw DatasetError.empty }
+        if description.split != .none, test.targets.isEmpty { throw DatasetError.noTestRecords }
         return DatasetContent(
-            description: description,
-            train: try Self.records(features.train, targets.train, schema),
-            test: targets.test.isEmpty
-                ? nil : try Self.records(features.test, targets.test, schema))
+            description: description, train: try Self.records(train, schema),
+            test: test.targets.isEmpty ? nil : try Self.records(test, schema))
     }
 
-    private static func records(
-        _ features: [Float], _ targets: [Float], _ schema: TableSchema
-    ) throws -> Records {
+    private static func records(_ part: Part, _ schema: TableSchema) throws -> Records {
         try Records(
-            features: .floats(features), targets: .of(targets, schema.target.kind),
-            inputs: schema.width)
+            features: schema.vocabulary == nil
+                ? .floats(part.features) : .tokens(values: part.tokens, starts: part.starts),
+            targets: .of(part.targets, schema.target.kind), inputs: schema.width)
     }
 }
 

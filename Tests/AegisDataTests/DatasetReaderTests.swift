@@ -96,8 +96,9 @@ struct DatasetReaderTests {
         let content = try csv(text, more: "split: {test: 0.25, seed: 9}")
         let test = try #require(content.test)
         #expect(content.train.count + test.count == 400 && (60...140).contains(test.count))
-        #expect(try floats(try #require(csv(text, more: "split: {test: 0.25, seed: 9}").test))
-            == floats(test))
+        #expect(
+            try floats(try #require(csv(text, more: "split: {test: 0.25, seed: 9}").test))
+                == floats(test))
     }
 
     @Test("an SQLite table and a query, opened for reading only")
@@ -111,7 +112,8 @@ struct DatasetReaderTests {
         }
         let content = try read("table: visit list")
         #expect(content.train.count == 3 && content.train.labels == [0, 1, 0])
-        #expect(floats(content.train) == [0.43, 0, 1, 0, 0, 1, 0, 1, -0.2, 0, 1, 0].map(Float.init))
+        #expect(
+            floats(content.train) == [0.43, 0, 1, 0, 0, 1, 0, 1, -0.2, 0, 1, 0].map(Float.init))
         let some = try read("query: SELECT * FROM \"visit list\" WHERE stay > 2")
         #expect(some.train.count == 2)
         #expect(throws: SQLiteTableError.notReadOnly) {
@@ -119,6 +121,33 @@ struct DatasetReaderTests {
         }
         #expect(throws: SQLiteTableError.self) { try read("table: nothing") }
         #expect(throws: SQLiteTableError.self) { try read("query: SELECT 1; SELECT 2") }
+    }
+
+    @Test("a text is its words, the same word the same number, and a model takes them")
+    func text() throws {
+        try scratch.write("notes.csv", "note,back\n\"Fever, cough\",yes\n,no\ncough: FEVER!,no\n")
+        let path = try scratch.write(
+            "notes.yaml",
+            """
+            name: notes
+            source: {format: csv, path: notes.csv}
+            columns: [{name: note, type: text, vocabulary: 1000}]
+            target: {column: back, values: ["no", "yes"]}
+            """)
+        let reader = try DatasetReader(named: path)
+        #expect(reader.description.input == .tokens)
+        let records = try reader.read().train
+        guard case .tokens(let values, let starts) = records.features else {
+            Issue.record("texts become tokens")
+            return
+        }
+        #expect(starts == [0, 2, 2, 4])
+        #expect(values[0] == values[3] && values[1] == values[2] && values[0] != values[1])
+        let model = try ModelDescription(
+            name: "text", layers: [.embeddingBag(vocabulary: 1000, width: 4), .dense(outputs: 2)],
+            loss: .crossEntropy
+        ).model(input: .tokens)
+        #expect(model.fits(records, loss: .crossEntropy))
     }
 
     private func array(_ source: String, shape: String = "[4]") throws -> DatasetContent {
@@ -173,7 +202,8 @@ struct DatasetReaderTests {
 
     @Test("every cut of an archive, and every flipped byte of its data, is an error")
     func damage() throws {
-        let whole = [UInt8](try Data(contentsOf: URL(fileURLWithPath: Scratch.fixture("packed.npz"))))
+        let whole = [UInt8](
+            try Data(contentsOf: URL(fileURLWithPath: Scratch.fixture("packed.npz"))))
         for length in stride(from: 0, to: whole.count, by: 7) {
             let path = try scratch.write("cut.npz", bytes: Array(whole.prefix(length)))
             #expect(throws: (any Error).self) {

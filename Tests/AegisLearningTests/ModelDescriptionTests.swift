@@ -17,9 +17,15 @@ struct ModelDescriptionTests {
                 parameters: model.initialParameters(seed: 3), dataset: "d")
             #expect(try StoredModel(stored.bytes, description: nil, input: nil) == stored)
         }
-        #expect(try ModelDescription(.mlp, classes: 10).model(input: Self.image).parameterCount == 235_146)
-        #expect(try ModelDescription(.cnn, classes: 10).model(input: Self.image).parameterCount == 26_010)
-        #expect(try ModelDescription(.softmax, classes: 10).model(input: Self.image).parameterCount == 7_850)
+        #expect(
+            try ModelDescription(.mlp, classes: 10).model(input: Self.image).parameterCount
+                == 235_146)
+        #expect(
+            try ModelDescription(.cnn, classes: 10).model(input: Self.image).parameterCount
+                == 26_010)
+        #expect(
+            try ModelDescription(.softmax, classes: 10).model(input: Self.image).parameterCount
+                == 7_850)
     }
 
     @Test("every kind of layer is read back")
@@ -55,9 +61,11 @@ struct ModelDescriptionTests {
         let batch = faults(#"{"name": "b", "layers": [{"type": "batch-norm"}]}"#)
         #expect(batch.count == 1 && batch[0].hasPrefix("layers[0].type: batch-norm mixes"))
         #expect(
-            faults(#"{"name": "b", "layers": [{"type": "dense", "outputs": 0, "x": 1}], "loss": "l"}"#)
+            faults(
+                #"{"name": "b", "layers": [{"type": "dense", "outputs": 0, "x": 1}], "loss": "l"}"#)
                 == [
-                    "layers[0].outputs: is 0, not in 1 to 1048576", "layers[0].x: has no meaning here",
+                    "layers[0].outputs: is 0, not in 1 to 1048576",
+                    "layers[0].x: has no meaning here",
                     "loss: is l, not one of cross-entropy, binary-cross-entropy, squared-error",
                 ])
         #expect(faults(#"{"name": "b", "layers": 3}"#) == ["layers: is a number, not a list"])
@@ -72,7 +80,9 @@ struct ModelDescriptionTests {
         #expect(throws: StoredModelError.noDeclaration) {
             try StoredModel(plain, description: nil, input: .vector(3))
         }
-        #expect(try StoredModel(plain, description: description, input: .vector(3)).parameters.count == 8)
+        #expect(
+            try StoredModel(plain, description: description, input: .vector(3)).parameters.count
+                == 8)
         #expect(throws: StoredModelError.otherTensors(expected: 10, actual: 8)) {
             try StoredModel(plain, description: description, input: .vector(4))
         }

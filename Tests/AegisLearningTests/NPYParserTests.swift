@@ -27,11 +27,14 @@ struct NPYParserTests {
 
     @Test("each type of number, and each version")
     func types() throws {
-        #expect(try read(file(Self.shape, [1, 0, 0xff, 0xff, 0, 1, 2, 0])).values == [1, -1, 256, 2])
-        #expect(try read(file(Self.shape, version: 3, Array(repeating: 0, count: 8))).shape == [2, 2])
+        #expect(
+            try read(file(Self.shape, [1, 0, 0xff, 0xff, 0, 1, 2, 0])).values == [1, -1, 256, 2])
+        #expect(
+            try read(file(Self.shape, version: 3, Array(repeating: 0, count: 8))).shape == [2, 2])
         for (type, bytes, value): (String, [UInt8], Double) in [
             ("|u1", [200], 200), ("|i1", [200], -56), ("|b1", [1], 1), ("<u2", [1, 2], 513),
-            ("<f2", [0, 0x3e], 1.5), ("<f2", [1, 0x80], -0x1p-24), ("<i4", [0, 0, 0, 0x80], -0x1p31),
+            ("<f2", [0, 0x3e], 1.5), ("<f2", [1, 0x80], -0x1p-24),
+            ("<i4", [0, 0, 0, 0x80], -0x1p31),
             ("<u4", [0, 0, 0, 0x80], 0x1p31), ("<f4", [0, 0, 0xc0, 0x3f], 1.5),
             ("<i8", [0xfe] + Array(repeating: 0xff, count: 7), -2),
             ("<u8", [7, 0, 0, 0, 0, 0, 0, 0], 7), ("<f8", [0, 0, 0, 0, 0, 0, 0xf8, 0x3f], 1.5),
@@ -52,12 +55,24 @@ struct NPYParserTests {
         #expect(error([]) == .notNPY)
         #expect(error(Array("PK\u{3}\u{4} a zip file".utf8)) == .notNPY)
         #expect(error(file(Self.shape, version: 4, [])) == .unsupportedVersion(4))
-        #expect(header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }") == .unsupportedType("|O"))
-        #expect(header("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }") == .unsupportedType(">f4"))
-        #expect(header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }") == .unsupportedType("record"))
-        #expect(header("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }") == .columnMajor)
-        #expect(header("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999), }") == .tooLarge)
-        for text in ["", "{", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': 3}", "{'shape': (-1,)}", "{'no': 1}"] {
+        #expect(
+            header("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }")
+                == .unsupportedType("|O"))
+        #expect(
+            header("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }")
+                == .unsupportedType(">f4"))
+        #expect(
+            header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }")
+                == .unsupportedType("record"))
+        #expect(
+            header("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2), }") == .columnMajor)
+        #expect(
+            header("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999), }")
+                == .tooLarge)
+        for text in [
+            "", "{", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': 3}", "{'shape': (-1,)}",
+            "{'no': 1}",
+        ] {
             #expect(header(text) == .malformedHeader, "\(text)")
         }
         #expect(error(file(Self.shape, [1, 0, 2])) == .truncated(expected: 8, actual: 3))

@@ -44,8 +44,9 @@ enum ImportTable {
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
-            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
-            "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
+            "AegisIdentity", "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore",
+            "AegisTelemetry",
             "AegisTransport", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals",
             "Yams",
         ]),

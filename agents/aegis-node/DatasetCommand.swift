@@ -20,7 +20,7 @@ struct DatasetCommand: AsyncParsableCommand {
         @OptionGroup var directory: DirectoryOption
         @Argument(help: "The name that run specifications use.")
         var name: String
-        @Option(help: "Folder with the four IDX files (gzipped or not).")
+        @Option(help: "Folder with four IDX files (gzipped or not), or a declaration: FILE.yaml.")
         var source: String
         @Option(help: "Use slice I of N, counted from 0, as I/N.")
         var slice: String?

@@ -25,6 +25,7 @@ package struct RunRequestReader {
         let model = fields.value("model", ModelReader.expected)
             .flatMap(ModelReader(faults: faults).read)
         let dataset = fields.text("dataset", Self.nameRule, where: Names.isValid)
+        let records = records(fields.optional("records"))
         let rounds = fields.integer("rounds", in: 1...Limits.roundsMax)
         let trains = model.map(Self.trains) ?? true
         let reader = TrainingReader(faults: faults)
@@ -43,13 +44,14 @@ package struct RunRequestReader {
         let aggregation = aggregation(&fields, participantsMin: participantsMin)
         let deadlines = deadlines(&fields)
         fields.finish()
-        guard faults.faults.isEmpty, let name, let model, let dataset, let rounds, let training,
+        guard faults.faults.isEmpty, let name, let model, let dataset, let records, let rounds,
+            let training,
             let server, let aggregation, let deadlines, let participantsMin
         else {
             throw Problem(.invalidRequest, faults: faults.faults)
         }
         return RunSpecification(
-            run: run, name: name, model: model, dataset: dataset, rounds: rounds,
+            run: run, name: name, model: model, dataset: dataset, records: records, rounds: rounds,
             training: training, privacy: privacy, aggregation: aggregation, server: server,
             deadlines: deadlines, participantsMin: participantsMin)
     }
@@ -62,6 +64,32 @@ package struct RunRequestReader {
         case .softmax, .multilayerPerceptron, .convolutional, .layers: true
         case .none: false
         }
+    }
+
+    /// Absent means images of 28 × 28 in ten classes.
+    private func records(_ value: JSONValue?) -> RecordDeclaration? {
+        guard let value else { return .images }
+        var fields = FieldReader(value, path: "records", faults: faults)
+        let expected = "a list of one to three whole numbers"
+        let shape = fields.value("shape", expected)
+        let classes = fields.integer("classes", in: 2...RecordDeclaration.classesMax)
+        fields.finish()
+        guard let shape, let classes else { return nil }
+        guard case .array(let list) = shape else {
+            fields.fault("shape", "must be \(expected), is \(FieldReader.shown(shape))")
+            return nil
+        }
+        let extents = list.compactMap { element -> Int? in
+            guard case .integer(let extent) = element else { return nil }
+            return Int(extent)
+        }
+        guard extents.count == list.count,
+            let records = RecordDeclaration(shape: extents, classes: classes)
+        else {
+            fields.fault("shape", "must be \(expected), a million values at most")
+            return nil
+        }
+        return records
     }
 
     /// As it is given; whether it is right is found out where the privacy is read.

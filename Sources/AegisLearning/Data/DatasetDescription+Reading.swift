@@ -16,6 +16,7 @@ extension DatasetDescription {
         }
         let about = reader.text("about")
         let licence = reader.text("licence")
+        let testIsPublic = reader.flag("public_test") ?? false
         let read = reader.map("source") { source in
             source.required("format", source.choice("format", Format.self))
                 .flatMap { format in Self.source(format, &source).map { (format, $0) } }
@@ -34,8 +35,8 @@ extension DatasetDescription {
             reader.fault("split.column", "is the target")
         }
         return DatasetDescription(
-            name: name, source: source, content: content, split: split, about: about,
-            licence: licence)
+            name: name, source: source, content: content, split: split, testIsPublic: testIsPublic,
+            about: about, licence: licence)
     }
 
     private static func source(_ format: Format, _ source: inout DeclarationReader) -> Source? {
@@ -57,7 +58,8 @@ extension DatasetDescription {
                 return nil
             }
             let quoted = table.map {
-                "SELECT * FROM \"" + $0.split(separator: "\"", omittingEmptySubsequences: false)
+                "SELECT * FROM \""
+                    + $0.split(separator: "\"", omittingEmptySubsequences: false)
                     .joined(separator: "\"\"") + "\""
             }
             guard let path, let query = query ?? quoted else { return nil }
@@ -129,13 +131,17 @@ extension DatasetDescription {
             reader.fault("target.column", "\(target.column) is also a feature")
         }
         let schema = TableSchema(columns: columns, target: target)
-        if !(1...Limits.widthMax).contains(schema.width) {
+        if schema.vocabulary != nil {
+            if columns.filter({ $0.kind != .ignored }).count > 1 {
+                reader.fault("columns", "a text is the only feature of its table")
+            }
+        } else if !(1...Limits.widthMax).contains(schema.width) {
             reader.fault("columns", "give \(schema.width) features, not 1 to \(Limits.widthMax)")
         }
         return schema
     }
 
-    private enum ColumnType: String, CaseIterable { case number, category, ignore }
+    private enum ColumnType: String, CaseIterable { case number, category, text, ignore }
 
     private static func column(_ reader: inout DeclarationReader) -> TableColumn? {
         let name = reader.required("name", reader.text("name"))
@@ -143,6 +149,9 @@ extension DatasetDescription {
         guard let name, let type else { return nil }
         switch type {
         case .ignore: return TableColumn(name: name, kind: .ignored)
+        case .text:
+            let size = reader.required("vocabulary", reader.integer("vocabulary", in: 2...1 << 26))
+            return size.map { TableColumn(name: name, kind: .text(vocabulary: $0)) }
         case .number:
             guard let (low, high) = bounds(&reader) else { return nil }
             let missing = missing(&reader, fills: true)

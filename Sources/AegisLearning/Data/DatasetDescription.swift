@@ -34,6 +34,9 @@ package struct DatasetDescription: Hashable, Sendable {
     package let source: Source
     package let content: Content
     package let split: TableSplit
+    /// Whether a model may be measured on the test records for others to see. A figure about
+    /// private records is a release of its own, which no noise protects.
+    package let testIsPublic: Bool
     /// Words for people: where it comes from, what may be done with it.
     package let about: String?
     package let licence: String?
@@ -76,7 +79,8 @@ extension DatasetDescription {
                         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
                         "Sneaker", "Bag", "Ankle boot",
                     ]))),
-            split: .none, about: "60,000 + 10,000 images of clothes, 28 × 28, ten classes",
+            split: .none, testIsPublic: true,
+            about: "60,000 + 10,000 images of clothes, 28 × 28, ten classes",
             licence: "MIT")
     }
 
@@ -94,11 +98,11 @@ extension DatasetDescription {
         }
     }
 
-    /// What a model's first layer is given for each record.
-    package var inputShape: [Int] {
+    /// What a model's first layer is given for each record; nil where no model takes it.
+    package var input: TensorShape? {
         switch content {
-        case .table(let schema): [schema.width]
-        case .array(let schema): schema.shape
+        case .table(let schema): schema.vocabulary == nil ? .vector(schema.width) : .tokens
+        case .array(let schema): TensorShape(extents: schema.shape)
         }
     }
 }

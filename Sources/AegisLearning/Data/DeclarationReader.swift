@@ -135,7 +135,8 @@ struct DeclarationReader {
         }
         guard integers.count == values.count, integers.allSatisfy(range.contains) else {
             fault(
-                field, "is not a list of whole numbers in \(range.lowerBound) to \(range.upperBound)")
+                field,
+                "is not a list of whole numbers in \(range.lowerBound) to \(range.upperBound)")
             return nil
         }
         return integers

@@ -39,7 +39,8 @@ package indirect enum DeclarationValue: Hashable, Sendable {
         case .text(let text): JSONText.quoted(text)
         case .list(let values): "[" + values.map(\.json).joined(separator: ",") + "]"
         case .map(let fields):
-            "{" + fields.map { "\(JSONText.quoted($0.name)):\($0.value.json)" }
+            "{"
+                + fields.map { "\(JSONText.quoted($0.name)):\($0.value.json)" }
                 .joined(separator: ",") + "}"
         }
     }

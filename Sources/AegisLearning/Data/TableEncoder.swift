@@ -53,6 +53,7 @@ package struct TableEncoder: Sendable {
     private enum Step: Sendable {
         case number(min: Float, max: Float, missing: TableColumn.Missing)
         case category(CategoryIndex, other: Bool, missing: TableColumn.Missing)
+        case text(vocabulary: Int)
     }
 
     private struct Part: Sendable {
@@ -70,6 +71,8 @@ package struct TableEncoder: Sendable {
     private let share: (test: UInt64, seed: UInt64)?
     private let missingTexts: [[UInt8]]
     private let fieldCount: Int
+    /// The words of the last record that was encoded, where the records are text.
+    private(set) package var tokens: [Int32] = []
     private(set) package var row = 0
     private(set) package var faults: [DataFault] = []
     private(set) package var faultCount = 0
@@ -111,8 +114,10 @@ package struct TableEncoder: Sendable {
         case .none: (self.split, share) = (nil, nil)
         case .share(let test, let seed):
             (self.split, share) = (nil, (UInt64(test * 0x1p53), seed))
-        case .column(let column, let test): (self.split, share) = (
-            (try place(column), Array(test.utf8)), nil)
+        case .column(let column, let test):
+            (self.split, share) = (
+                (try place(column), Array(test.utf8)), nil
+            )
         }
     }
 
@@ -122,6 +127,7 @@ package struct TableEncoder: Sendable {
             .number(min: Float(low), max: Float(high), missing: column.missing)
         case .category(let values, let other):
             .category(CategoryIndex(values), other: other, missing: column.missing)
+        case .text(let vocabulary): .text(vocabulary: vocabulary)
         case .ignored: nil
         }
     }
@@ -140,12 +146,18 @@ package struct TableEncoder: Sendable {
         var offset = 0
         let before = faultCount
         features.update(repeating: 0)
+        tokens.removeAll(keepingCapacity: true)
         for (index, part) in parts.enumerated() {
             let value = normalised(cell(part.field))
             count(value, part.step, index)
             let slot = UnsafeMutableBufferPointer(
                 rebasing: features[offset..<offset + part.width])
-            if let reason = Self.encode(value, part.step, into: slot) {
+            if case .text(let vocabulary) = part.step {
+                // A text without words is one; a missing one has none either.
+                if case .text(let bytes) = value {
+                    Tokenizer.append(bytes, vocabulary: vocabulary, to: &tokens)
+                }
+            } else if let reason = Self.encode(value, part.step, into: slot) {
                 fault(line, part.name, reason)
             }
             offset += part.width
@@ -215,6 +227,7 @@ package struct TableEncoder: Sendable {
             } else {
                 return .unknownValue(text(cell))
             }
+        case .text: break
         }
         return nil
     }
@@ -291,6 +304,32 @@ extension TableSplit {
     static func isTest(row: Int, below test: UInt64, seed: UInt64) -> Bool {
         var generator = SplitMix64(seed: seed &+ UInt64(row) &* 0xd134_2543_de82_ef95)
         return generator.next() >> 11 < test
+    }
+}
+
+/// Words of a text as numbers, without a list of words: a vocabulary taken from private texts would
+/// say what is in them (feature hashing, Weinberger et al. 2009).
+enum Tokenizer {
+    /// A word is letters and digits in a row, without regard to ASCII case; every byte of a letter
+    /// beyond ASCII counts as one. Its number is its FNV-1a hash modulo the vocabulary's size.
+    static func append(
+        _ bytes: UnsafeBufferPointer<UInt8>, vocabulary: Int, to tokens: inout [Int32]
+    ) {
+        var hash: UInt64 = 0
+        var inWord = false
+        for byte in bytes {
+            let lower = (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
+            let isWord =
+                (0x61...0x7a).contains(lower) || (0x30...0x39).contains(lower) || lower >= 0x80
+            if isWord {
+                if !inWord { hash = 0xcbf2_9ce4_8422_2325 }
+                hash = (hash ^ UInt64(lower)) &* 0x100_0000_01b3
+            } else if inWord {
+                tokens.append(Int32(hash % UInt64(vocabulary)))
+            }
+            inWord = isWord
+        }
+        if inWord { tokens.append(Int32(hash % UInt64(vocabulary))) }
     }
 }
 

@@ -7,6 +7,8 @@ package struct TableColumn: Hashable, Sendable {
         case number(min: Double, max: Double)
         /// One feature for each value, 1 for the record's and 0 for the others.
         case category(values: [String], other: Bool)
+        /// Words as numbers below the vocabulary's size; the only feature of its table.
+        case text(vocabulary: Int)
         /// Read, and not used.
         case ignored
     }
@@ -37,7 +39,7 @@ package struct TableColumn: Hashable, Sendable {
         return switch kind {
         case .number: 1 + mark
         case .category(let values, let other): values.count + (other ? 1 : 0) + mark
-        case .ignored: 0
+        case .text, .ignored: 0
         }
     }
 }
@@ -78,8 +80,16 @@ package struct TableSchema: Hashable, Sendable {
         self.target = target
     }
 
-    /// Features of a record.
+    /// Features of a record; 0 for text.
     package var width: Int { columns.reduce(0) { $0 + $1.width } }
+
+    /// The size of the vocabulary where the records are text.
+    package var vocabulary: Int? {
+        for column in columns {
+            if case .text(let vocabulary) = column.kind { return vocabulary }
+        }
+        return nil
+    }
 
     /// What each feature is called: `age`, `sex=F`, `weight missing`.
     package var featureNames: [String] {
@@ -89,6 +99,7 @@ package struct TableSchema: Hashable, Sendable {
             case .number: names = [column.name]
             case .category(let values, let other):
                 names = values.map { "\(column.name)=\($0)" } + (other ? ["\(column.name)=*"] : [])
+            case .text: return [column.name]
             case .ignored: return []
             }
             if column.missing == .marked { names.append("\(column.name) missing") }

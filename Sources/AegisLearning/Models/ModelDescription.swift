@@ -120,7 +120,8 @@ extension ModelDescription {
         case .tanh: return .activation(.tanh)
         case .batchNorm:
             reader.fault(
-                "type", "batch-norm mixes the records of a batch, so that no record's part can be "
+                "type",
+                "batch-norm mixes the records of a batch, so that no record's part can be "
                     + "bounded; use group-norm")
             return nil
         case .groupNorm: return size("groups").map { .groupNorm(groups: $0) }
@@ -136,7 +137,8 @@ extension ModelDescription {
             guard let window = size("size", in: 1...64) else { return nil }
             let stride = reader.integer("stride", in: 1...64) ?? window
             return type == .maxPool
-                ? .maxPool(size: window, stride: stride) : .averagePool(size: window, stride: stride)
+                ? .maxPool(size: window, stride: stride)
+                : .averagePool(size: window, stride: stride)
         case .embeddingBag:
             let vocabulary = size("vocabulary", in: 1...1 << 26)
             let width = size("width", in: 1...1 << 16)
@@ -153,7 +155,8 @@ extension ModelDescription {
                 .init(
                     "features",
                     .map([
-                        .init("type", .text("scatternet")), .init("groups", .number(Double(groups))),
+                        .init("type", .text("scatternet")),
+                        .init("groups", .number(Double(groups))),
                     ])))
         }
         fields.append(.init("layers", .list(layers.map(Self.declaration))))
@@ -172,7 +175,10 @@ extension ModelDescription {
         case .convolution(let channels, let kernel, let stride, let padding):
             return fields(
                 .convolution,
-                [("channels", channels), ("kernel", kernel), ("stride", stride), ("padding", padding)])
+                [
+                    ("channels", channels), ("kernel", kernel), ("stride", stride),
+                    ("padding", padding),
+                ])
         case .maxPool(let size, let stride):
             return fields(.maxPool, [("size", size), ("stride", stride)])
         case .averagePool(let size, let stride):

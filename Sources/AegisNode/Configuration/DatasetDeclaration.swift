@@ -5,7 +5,8 @@ package import AegisPrivacy
 package struct DatasetDeclaration: Codable, Hashable, Sendable {
     /// What run specifications call it.
     package var name: String
-    /// A folder with the four IDX files of MNIST's layout, plain or gzipped.
+    /// A folder with the four IDX files of MNIST's layout, plain or gzipped, or a declaration:
+    /// FILE.yaml (docs/DATA.md).
     package var source: String
     /// The part of a shared file this node plays the owner of; all of it where absent.
     package var slice: SliceDeclaration?

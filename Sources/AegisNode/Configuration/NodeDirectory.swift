@@ -46,7 +46,7 @@ package struct NodeDirectory: Sendable {
         guard !configuration.datasets.contains(where: { $0.name == declaration.name }) else {
             throw NodeError.datasetExists(declaration.name)
         }
-        _ = try DatasetFiles(source: declaration.source)
+        try DatasetSource(declaration.source).check()
         configuration.datasets.append(declaration)
         let yaml = try configuration.yaml
         try identityDirectory().write(Self.configurationName, Array(yaml.utf8))

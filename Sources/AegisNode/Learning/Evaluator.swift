@@ -9,7 +9,7 @@ import Synchronization
 final class Evaluator: Sendable {
     private let declarations: [DatasetDeclaration]
     private let blobs: BlobStore
-    private let records = Mutex<[String: Records]>([:])
+    private let records = Mutex<[String: Records?]>([:])
 
     init(declarations: [DatasetDeclaration], blobs: BlobStore) {
         self.declarations = declarations
@@ -23,10 +23,11 @@ final class Evaluator: Sendable {
         else { return nil }
         let test = try records.withLock { records in
             if let known = records[declaration.name] { return known }
-            let read = try DatasetFiles(source: declaration.source).testRecords()
-            records[declaration.name] = read
+            let read = try DatasetSource(declaration.source).publicTestRecords()
+            records.updateValue(read, forKey: declaration.name)
             return read
         }
+        guard let test, trained.fits(test, loss: .crossEntropy) else { return nil }
         let parameters = try ModelFile.parameters(of: model, shape: shape, in: blobs)
         return trained.evaluate(parameters, on: test)
     }

@@ -13,16 +13,22 @@ package struct ModelShape: Sendable {
     /// Nil for a model this node can't hold.
     package init?(_ specification: RunSpecification) {
         server = ServerOptimizer(specification.server)
-        let image = TensorShape.image(channels: 1, height: Self.side, width: Self.side)
-        let classes = DatasetFiles.classes
+        let records = specification.records
+        guard let input = TensorShape(extents: records.shape), let inputs = input.count else {
+            return nil
+        }
+        let classes = records.classes
         switch specification.model {
-        case .softmax: trained = try? Model.softmax(inputs: Self.inputs, classes: classes)
+        case .softmax: trained = try? Model.softmax(inputs: inputs, classes: classes)
         case .multilayerPerceptron(let hidden):
             trained = try? Model.multilayerPerceptron(
-                inputs: Self.inputs, hidden: hidden, classes: classes)
-        case .convolutional: trained = try? Model.tanhConvolutional(classes: classes)
+                inputs: inputs, hidden: hidden, classes: classes)
+        case .convolutional:
+            trained =
+                records.shape == RecordDeclaration.images.shape
+                ? try? Model.tanhConvolutional(classes: classes) : nil
         case .layers(let layers):
-            let model = try? Model(input: image, layers: layers.map(Layer.init))
+            let model = try? Model(input: input, layers: layers.map(Layer.init))
             trained = model?.outputs == classes ? model : nil
         case .none(let parameters):
             trained = nil
@@ -43,10 +49,6 @@ package struct ModelShape: Sendable {
                 TensorDeclaration(name: "server.\($0)", shape: [parameterCount])
             }
     }
-
-    /// Images in MNIST's layout.
-    private static let side = 28
-    private static let inputs = side * side
 
     package func initialParameters(seed: UInt64) -> [Float] {
         trained?.initialParameters(seed: seed) ?? [Float](repeating: 0, count: parameterCount)

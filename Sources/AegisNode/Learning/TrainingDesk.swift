@@ -112,10 +112,9 @@ package final class TrainingDesk: Sendable {
     private static func records(of dataset: String, _ state: inout State) throws -> Records {
         if let records = state.records[dataset] { return records }
         let declaration = try state.privacy.declaration(of: dataset)
-        let files = try DatasetFiles(source: declaration.source)
-        let records = try files.trainingRecords(slice: declaration.slice)
-        try state.privacy.bind(
-            files.fingerprint(slice: declaration.slice), to: dataset)
+        let records = try DatasetSource(declaration.source)
+            .trainingRecords(slice: declaration.slice)
+        try state.privacy.bind(records.fingerprint, to: dataset)
         state.records[dataset] = records
         return records
     }

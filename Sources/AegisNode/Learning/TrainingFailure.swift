@@ -1,3 +1,4 @@
+import AegisData
 import AegisLearning
 import AegisPrivacy
 import AegisStore
@@ -27,7 +28,7 @@ package enum TrainingFailure {
             "the run asks for views of records that are no images, or an impossible average"
         case TrainingError.countNoiseTooSmall:
             "the run's adaptive clipping has less noise on its count than its privacy allows"
-        default: "training failed: \(error)"
+        default: "training failed: \(DataWords(error)?.message ?? "\(error)")"
         }
     }
 

@@ -7,6 +7,7 @@ package struct RunSpecification: Hashable, Sendable {
     package var model: ModelDeclaration
     /// The data set's name; each node maps it to its own records.
     package var dataset: String
+    package var records: RecordDeclaration
     package var rounds: Int
     package var training: TrainingDeclaration
     package var privacy: PrivacyDeclaration?
@@ -17,8 +18,9 @@ package struct RunSpecification: Hashable, Sendable {
     package var participantsMin: Int
 
     package init(
-        run: RunID, name: String, model: ModelDeclaration, dataset: String, rounds: Int,
-        training: TrainingDeclaration, privacy: PrivacyDeclaration?,
+        run: RunID, name: String, model: ModelDeclaration, dataset: String,
+        records: RecordDeclaration = .images, rounds: Int, training: TrainingDeclaration,
+        privacy: PrivacyDeclaration?,
         aggregation: AggregationDeclaration, server: ServerDeclaration = .plain,
         deadlines: Deadlines, participantsMin: Int
     ) {
@@ -26,6 +28,7 @@ package struct RunSpecification: Hashable, Sendable {
         self.name = name
         self.model = model
         self.dataset = dataset
+        self.records = records
         self.rounds = rounds
         self.training = training
         self.privacy = privacy
@@ -42,6 +45,7 @@ package struct RunSpecification: Hashable, Sendable {
             8: aggregation.cbor, 9: deadlines.cbor, 10: .integer(Int64(participantsMin)),
         ]
         if server != .plain { fields[12] = server.cbor }
+        if records != .images { fields[13] = records.cbor }
         return .map(CBORMap(fields.map { ($0.key, $0.value) }))
     }
 
@@ -60,6 +64,7 @@ package struct RunSpecification: Hashable, Sendable {
         deadlines = try Deadlines(try fields.value(9))
         participantsMin = try fields.count(10, in: 1...Limits.participantsMax)
         server = try fields.optional(12).map(ServerDeclaration.init) ?? .plain
+        records = try fields.optional(13).map(RecordDeclaration.init) ?? .images
         try fields.finish()
     }
 }

@@ -76,7 +76,10 @@ struct DataReport: Encodable {
     init(_ reader: DatasetReader, progress: (Int) -> Void) throws {
         let description = reader.description
         (name, about, licence) = (description.name, description.about, description.licence)
-        shape = description.inputShape
+        switch description.content {
+        case .table(let schema): shape = [schema.vocabulary ?? schema.width]
+        case .array(let schema): shape = schema.shape
+        }
         features = shape.reduce(1, *)
         let names: [String] =
             if case .classes(let names) = description.target { names } else { [] }
@@ -87,8 +90,8 @@ struct DataReport: Encodable {
         }
         switch description.content {
         case .table(let schema):
-            let read = try reader.readTable(schema, progress: progress) { _, target, isTest in
-                count(target, isTest: isTest)
+            let read = try reader.readTable(schema, progress: progress) { record in
+                count(record.target, isTest: record.isTest)
             }
             columns = Self.columns(schema, read)
         case .array:
@@ -112,6 +115,7 @@ struct DataReport: Encodable {
                 switch column.kind {
                 case .number(let low, let high): "number \(low) to \(high)"
                 case .category(let values, _): "category of \(values.count)"
+                case .text(let vocabulary): "text, \(vocabulary) words"
                 case .ignored: "ignored"
                 }
             let tally = read.tallies.first { $0.column == column.name }

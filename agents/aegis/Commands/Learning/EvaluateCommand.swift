@@ -80,12 +80,12 @@ package struct EvaluateCommand: ParsableCommand {
         let description = try architecture.map { name throws(Failure) in
             try ModelChoice.description(name, dataset: dataset)
         }
-        let input = TensorShape(extents: dataset.inputShape)
+        let input = dataset.input
         let stored = try ModelChoice.stored(path, architecture: description, input: input)
         var measures: [(name: String, measure: ModelMeasure)] = []
         for part in parts {
             let records = try Failure.translating {
-                guard part.records.inputs == stored.input.count else {
+                guard part.records.inputs == stored.input.count ?? 0 else {
                     throw CentralTrainingError.modelDoesNotFit(
                         inputs: stored.input.count ?? 0, outputs: stored.model.outputs,
                         width: part.records.inputs, classes: part.records.classes)

@@ -47,7 +47,8 @@ package struct DatasetOptions: ParsableArguments {
         } else {
             throw Failure(.usage, "--partition is iid or dirichlet:ALPHA, not \(partition)")
         }
-        let labels = records.labels.isEmpty ? [UInt8](repeating: 0, count: records.count) : records.labels
+        let labels =
+            records.labels.isEmpty ? [UInt8](repeating: 0, count: records.count) : records.labels
         return try Failure.translating {
             try kind.slices(labels: labels, nodes: count, seed: partitionSeed)
         }
@@ -60,7 +61,8 @@ enum ModelChoice {
         _ name: String, dataset: DatasetDescription
     ) throws(Failure) -> ModelDescription {
         if let builtIn = ModelDescription.BuiltIn(rawValue: name) {
-            let classes: Int? = if case .classes(let names) = dataset.target { names.count } else { nil }
+            let classes: Int? =
+                if case .classes(let names) = dataset.target { names.count } else { nil }
             return ModelDescription(builtIn, classes: classes)
         }
         guard name.hasSuffix(".yaml") || name.hasSuffix(".yml") || name.hasSuffix(".json") else {
@@ -77,11 +79,10 @@ enum ModelChoice {
     static func input(
         _ description: ModelDescription, _ dataset: DatasetDescription
     ) throws(Failure) -> TensorShape {
-        let extents = dataset.inputShape
-        guard let shape = TensorShape(extents: extents) else {
-            throw Failure(.invalidInput, "records of shape \(extents) fit no model")
+        guard let input = dataset.input else {
+            throw Failure(.invalidInput, "the data set's records fit no model")
         }
-        return shape
+        return input
     }
 
     static func stored(_ path: String, architecture: ModelDescription?, input: TensorShape?)

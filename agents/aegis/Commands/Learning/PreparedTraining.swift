@@ -23,7 +23,9 @@ struct PreparedTraining {
         }
         self.description = stored?.description ?? description
         self.input = input
-        let model = try Failure.translating { try (stored?.description ?? description).model(input: input) }
+        let model = try Failure.translating {
+            try (stored?.description ?? description).model(input: input)
+        }
         if let stored, stored.model != model {
             throw Failure(.invalidInput, "the model to go on from takes other records")
         }

@@ -89,7 +89,8 @@ package struct TrainingOptions: ParsableArguments {
     package var schedule: String = "constant"
     @Option(help: "Steps over which the rate first rises.")
     package var warmUp: Int = 0
-    @Option(help: "Decay of the running mean of the parameters, such as 0.99: used instead of them.")
+    @Option(
+        help: "Decay of the running mean of the parameters, such as 0.99: used instead of them.")
     package var averaging: Float?
     @Option(help: "Views of each image in a step: moved by up to --shift pixels.")
     package var views: Int = 1

@@ -37,7 +37,8 @@ struct TrainingScreen {
         guard format == .text else { return "" }
         let training = prepared.training
         var text = clear()
-        text += "model    \(prepared.description.name), \(training.model.parameterCount) parameters\n"
+        text +=
+            "model    \(prepared.description.name), \(training.model.parameterCount) parameters\n"
         text += "data     \(prepared.dataset.name), \(training.records.count) records"
         text += prepared.test.map { ", \($0.count) for the test\n" } ?? ", none for the test\n"
         text += "steps    \(training.steps), each record in a step with chance "
@@ -111,7 +112,10 @@ enum MeasureTable {
     static func text(_ measures: [(name: String, measure: ModelMeasure)]) -> String {
         let isNumber = measures.contains { if case .number = $0.measure { true } else { false } }
         let columns: [Table.Column] =
-            [Table.Column("RECORDS OF"), Table.Column("COUNT", .right), Table.Column("LOSS", .right)]
+            [
+                Table.Column("RECORDS OF"), Table.Column("COUNT", .right),
+                Table.Column("LOSS", .right),
+            ]
             + (isNumber ? ["RMSE", "MAE", "R2"] : ["ACCURACY", "AUC", "F1", "CALIBRATION"])
             .map { Table.Column($0, .right) }
         return Table(columns, rows: measures.map { row($0.name, $0.measure) }).text()
