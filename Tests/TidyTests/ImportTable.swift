@@ -55,7 +55,7 @@ enum ImportTable {
             "AegisStore", "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
-            "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
+            "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
         // benchmarks/learning
         "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
