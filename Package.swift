@@ -153,7 +153,9 @@ let package = Package(
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
             name: "aegis-node",
-            dependencies: ["AegisAPI", "AegisNode", "AegisTelemetry", argumentParser, logging],
+            dependencies: [
+                "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", argumentParser, logging,
+            ],
             path: "agents/aegis-node", swiftSettings: strict),
         .executableTarget(
             name: "aegis-admin",

@@ -62,7 +62,7 @@ enum ImportTable {
             "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
-            "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
+            "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
         "aegis-sim": shell.union([
