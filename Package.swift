@@ -145,6 +145,14 @@ let package = Package(
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
 
+        // The measurements.
+        .executableTarget(
+            name: "aegis-attacks",
+            dependencies: [
+                "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
+            ],
+            path: "benchmarks/aegis-attacks", swiftSettings: strict),
+
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(
             name: "AegisPrivacyTests", dependencies: ["AegisCore", "AegisPrivacy"],

@@ -58,6 +58,10 @@ enum ImportTable {
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
+
+        "aegis-attacks": shell.union([
+            "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
+        ]),
     ]
 
     /// C libraries, each behind exactly one module.
