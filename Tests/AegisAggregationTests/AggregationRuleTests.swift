@@ -80,7 +80,7 @@ struct AggregationRuleTests {
     ) throws {
         switch expected.error {
         case nil:
-            let ours = try rule.aggregate(nodeUpdates(inputs))
+            let ours = try Aggregator(rule: rule).aggregate(nodeUpdates(inputs)).values
             compare(
                 ours, try #require(expected.output), within: try #require(expected.tol_abs), id)
         case "non_finite":
@@ -89,17 +89,19 @@ struct AggregationRuleTests {
             let rejected = inputs.indices.filter { (try? intake.check(inputs[$0])) == nil }
             #expect(rejected == expected.rejected)
             let result = try #require(expected.after_rejection)
-            let ours = try rule.aggregate(nodeUpdates(admitted))
+            let ours = try Aggregator(rule: rule).aggregate(nodeUpdates(admitted)).values
             compare(ours, result.output, within: result.tol_abs, id)
         case "n_too_small":
             #expect(
                 throws: AggregationError.tooFewUpdates(
                     count: inputs.count, needed: rule.updatesMin)
-            ) { try rule.aggregate(nodeUpdates(inputs)) }
+            ) { try Aggregator(rule: rule).aggregate(nodeUpdates(inputs)).values }
         case "empty":
-            #expect(throws: AggregationError.empty) { try rule.aggregate([]) }
+            #expect(throws: AggregationError.empty) { try Aggregator(rule: rule).aggregate([]) }
         case "shape_mismatch":
-            #expect(throws: AggregationError.self) { try rule.aggregate(nodeUpdates(inputs)) }
+            #expect(throws: AggregationError.self) {
+                try Aggregator(rule: rule).aggregate(nodeUpdates(inputs)).values
+            }
         default: Issue.record("unknown error \(String(describing: expected.error)) in \(id)")
         }
     }
@@ -125,8 +127,8 @@ struct AggregationRuleTests {
     func oracle(count: Int) throws {
         let updates = (0..<count).map { random(1500, seed: UInt64($0 + 1)) }
         for byzantine in 0...(count - 1) / 2 {
-            let ours = try AggregationRule.trimmedMean(byzantine: byzantine)
-                .aggregate(nodeUpdates(updates))
+            let ours = try Aggregator(rule: .trimmedMean(byzantine: byzantine))
+                .aggregate(nodeUpdates(updates)).values
             for coordinate in stride(from: 0, to: 1500, by: 7) {
                 let kept = updates.map { $0[coordinate] }.sorted()
                     .dropFirst(byzantine).dropLast(byzantine)
@@ -140,8 +142,10 @@ struct AggregationRuleTests {
     func orderFree() throws {
         let updates = nodeUpdates((0..<7).map { random(2049, seed: UInt64($0 + 40)) })
         for rule in [AggregationRule.mean, .trimmedMean(byzantine: 2)] {
-            let bits = try rule.aggregate(updates).map(\.bitPattern)
-            #expect(try rule.aggregate(updates.reversed()).map(\.bitPattern) == bits)
+            let bits = try Aggregator(rule: rule).aggregate(updates).values.map(\.bitPattern)
+            #expect(
+                try Aggregator(rule: rule).aggregate(updates.reversed()).values.map(\.bitPattern)
+                    == bits)
             var memory: [UnsafeMutableRawBufferPointer] = []
             defer { for block in memory { block.deallocate() } }
             var raw: [NodeUpdate] = []
@@ -156,7 +160,7 @@ struct AggregationRuleTests {
                 let source = try #require(RawUpdate(UnsafeRawBufferPointer(unaligned)))
                 raw.append(NodeUpdate(node: update.node, values: source))
             }
-            #expect(try rule.aggregate(raw).map(\.bitPattern) == bits)
+            #expect(try Aggregator(rule: rule).aggregate(raw).values.map(\.bitPattern) == bits)
         }
     }
 
@@ -169,8 +173,8 @@ struct AggregationRuleTests {
                 ($0 ^ UInt64($1.bitPattern)) &* 0x100_0000_01b3
             }
         }
-        let mean = try AggregationRule.mean.aggregate(updates)
-        let trimmed = try AggregationRule.trimmedMean(byzantine: 1).aggregate(updates)
+        let mean = try Aggregator(rule: .mean).aggregate(updates).values
+        let trimmed = try Aggregator(rule: .trimmedMean(byzantine: 1)).aggregate(updates).values
         #expect(fingerprint(mean) == 6_348_492_409_341_947_612)
         #expect(fingerprint(trimmed) == 6_027_343_228_063_680_162)
         let norm = try IntakeCheck(parameterCount: 10_000, normMax: 1e9)
@@ -182,7 +186,7 @@ struct AggregationRuleTests {
     func zeros() throws {
         let zeros = nodeUpdates([[-0.0, -1], [-0.0, 1], [0.0, -0.0]])
         for rule in [AggregationRule.mean, .trimmedMean(byzantine: 1)] {
-            #expect(try rule.aggregate(zeros).map(\.bitPattern) == [0, 0])
+            #expect(try Aggregator(rule: rule).aggregate(zeros).values.map(\.bitPattern) == [0, 0])
         }
         #expect(try apply(base: [-0.0, 1], aggregate: [-0.0, -1]).map(\.bitPattern) == [0, 0])
     }
@@ -194,10 +198,11 @@ struct AggregationRuleTests {
             NodeUpdate(node: testNode(1), values: [Float(2)]),
         ]
         #expect(throws: AggregationError.duplicate(testNode(1))) {
-            try AggregationRule.mean.aggregate(twice)
+            try Aggregator(rule: .mean).aggregate(twice)
         }
         let most = Float.greatestFiniteMagnitude
-        #expect(try AggregationRule.mean.aggregate(nodeUpdates([[most], [most]])) == [most])
+        #expect(
+            try Aggregator(rule: .mean).aggregate(nodeUpdates([[most], [most]])).values == [most])
         #expect(throws: AggregationError.notFinite(index: 1)) {
             try apply(base: [1, most], aggregate: [1, most])
         }

@@ -32,7 +32,7 @@ package struct AggregationDesk: Sendable {
             }
         let aggregate = try withUpdates(of: request.parts[...], shape: shape, collected: []) {
             updates in
-            try rule.aggregate(updates)
+            try Aggregator(rule: rule).aggregate(updates).values
         }
         let base = try ModelFile.parameters(of: request.base, shape: shape, in: blobs)
         let model = try apply(base: base, aggregate: aggregate)
