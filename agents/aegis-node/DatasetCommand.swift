@@ -32,6 +32,8 @@ struct DatasetCommand: AsyncParsableCommand {
         var budgetEpsilon: Double
         @Option(help: "Lifetime privacy budget: delta.")
         var budgetDelta: Double = 1e-5
+        @Option(help: "Public weight in runs with a weighted rule; 1 where absent.")
+        var weight: UInt64?
 
         func run() async throws {
             try await reportingFailure {
@@ -39,7 +41,8 @@ struct DatasetCommand: AsyncParsableCommand {
                     name: name, source: source,
                     slice: try SliceDeclaration(
                         slice: slice, partition: partition, seed: seed),
-                    budget: BudgetDeclaration(epsilon: budgetEpsilon, delta: budgetDelta))
+                    budget: BudgetDeclaration(epsilon: budgetEpsilon, delta: budgetDelta),
+                    weight: weight)
                 try NodeDirectory(directory.dir).addDataset(declaration)
                 print("data set \(name) declared in \(directory.dir)/node.yaml")
             }

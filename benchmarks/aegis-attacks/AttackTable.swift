@@ -2,7 +2,7 @@ import AegisReport
 import AegisSimulation
 import Glibc
 
-/// `aegis-attacks DATA OUT [--quick]`: trains a model under every attack, rule, split and seed,
+/// `aegis-attacks DATA OUT [--quick] [--softmax]`: trains a model under every attack, rule, split and seed,
 /// and writes what became of it. `benchmarks/attacks` calls it.
 struct AttackTable {
     private let dataFolder: String
@@ -18,8 +18,8 @@ struct AttackTable {
             case "--quick":
                 setting.rounds = 3
                 seeds = [1]
-            case "--mlp":
-                setting.hidden = [32]
+            case "--softmax":
+                setting.hidden = []
             default: folders.append(argument)
             }
         }
@@ -29,7 +29,7 @@ struct AttackTable {
     }
 
     struct UsageError: Error, CustomStringConvertible {
-        let description = "usage: aegis-attacks DATA OUT [--quick] [--mlp]"
+        let description = "usage: aegis-attacks DATA OUT [--quick] [--softmax]"
     }
 
     func run() throws {

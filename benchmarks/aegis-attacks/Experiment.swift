@@ -25,11 +25,11 @@ enum Split: String, CaseIterable {
 struct Setting {
     var nodes = 11
     var byzantine = 2
-    var rounds = 15
+    var rounds = 20
     var localSteps = 10
     var batch = 32
     var learningRate: Float = 0.1
-    var hidden: [Int] = []
+    var hidden = [32]
     var trainRecords = 11_000
     var testRecords = 2_000
 
@@ -100,7 +100,11 @@ struct Experiment {
             ) { values in
                 try? rule.aggregate(values, weights: values.map { _ in 1 }, f: hostileCount)
             }
-            let weights = slices[..<honestCount].map { UInt64($0.count) } + hostile.map(\.weight)
+            let weights = slices.enumerated().map { node, slice in
+                node < honestCount
+                    ? UInt64(slice.count)
+                    : max(UInt64(slice.count), hostile[node - honestCount].weight)
+            }
             let aggregate = try rule.aggregate(
                 updates[..<honestCount] + hostile.map(\.values), weights: weights,
                 f: hostileCount)

@@ -8,10 +8,15 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
     /// The part of a shared file this node plays the owner of; all of it where absent.
     package var slice: SliceDeclaration?
     package var budget: BudgetDeclaration
+    /// What this data set weighs in runs with a weighted rule, at most what the run allows; 1
+    /// where absent. Public: a round figure of its size, say, never the exact count.
+    package var weight: UInt64?
 
     package init(
-        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration
+        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration,
+        weight: UInt64? = nil
     ) {
+        self.weight = weight
         self.name = name
         self.source = source
         self.slice = slice
@@ -19,7 +24,7 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, source, slice, budget
+        case name, source, slice, budget, weight
     }
 
     package init(from decoder: any Decoder) throws {
@@ -29,6 +34,7 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
         source = try container.decode(String.self, forKey: .source)
         slice = try container.decodeIfPresent(SliceDeclaration.self, forKey: .slice)
         budget = try container.decode(BudgetDeclaration.self, forKey: .budget)
+        weight = try container.decodeIfPresent(UInt64.self, forKey: .weight)
     }
 
     package var faults: [String] {
@@ -45,6 +51,9 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
             if let alpha = slice.dirichletAlpha, !(alpha > 0 && alpha <= 1_000) {
                 faults.append("datasets.\(name).slice.dirichletAlpha: needs 0 < alpha <= 1000")
             }
+        }
+        if let weight, !(1...1_000_000).contains(weight) {
+            faults.append("datasets.\(name).weight: needs 1 <= weight <= 1000000")
         }
         if !(budget.epsilon > 0 && budget.epsilon <= 1_000) {
             faults.append("datasets.\(name).budget.epsilon: needs 0 < epsilon <= 1000")
