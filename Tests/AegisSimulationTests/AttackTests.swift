@@ -33,6 +33,48 @@ struct AttackTests {
         #expect(sent(.zero, count: 1).map(\.values) == [[0, 0, 0]])
     }
 
+    /// Nine honest updates, and what ByzFL 0.0.11 (numpy) sends for them.
+    private static let foreign: [[Float]] = [
+        [0, 0.3125, -0.25, -0.875, -0.4375], [-1, 0.0625, 1.3125, -0.5, -0.625],
+        [0.5, 0.375, 0.125, -0.9375, 0], [0.6875, -1.375, -0.4375, -1.875, -1.3125],
+        [-1.8125, -0.25, -1.25, 0.25, 0.1875], [-0.1875, -2.5, -0.5625, -0.0625, 0.125],
+        [-1.5, -0.5, -1, -0.8125, 1.0625], [-0.8125, -0.0625, 0.875, -0.5625, -0.125],
+        [0.125, 0.0625, -1.25, 0.0625, 1.375],
+    ]
+
+    @Test(
+        "attacks send what another library sends",
+        arguments: [
+            (
+                Attack.signFlip,
+                [
+                    0.4444444444444444, 0.4305555555555556, 0.2708333333333333,
+                    0.5902777777777778, -0.027777777777777776,
+                ] as [Float]
+            ),
+            (
+                .innerProduct(epsilon: 2),
+                [
+                    0.8888888888888888, 0.8611111111111112, 0.5416666666666666,
+                    1.1805555555555556, -0.05555555555555555,
+                ]
+            ),
+            (
+                .littleIsEnough(deviations: 1.5),
+                [
+                    -1.7639939651142826, -1.837152734921418, -1.6269717215979675,
+                    -1.556756971164785, -1.202734374234546,
+                ]
+            ),
+        ])
+    func foreign(attack: Attack, expected: [Float]) {
+        var adversary = Adversary(attack, count: 1, seed: 1)
+        let values = adversary.updates(honest: Self.foreign)[0].values
+        for (value, expected) in zip(values, expected) {
+            #expect((value - expected).magnitude < 1e-6)
+        }
+    }
+
     @Test("a little is enough: so many deviations from the mean")
     func littleIsEnough() throws {
         let values = try #require(sent(.littleIsEnough(deviations: 1.5)).first).values

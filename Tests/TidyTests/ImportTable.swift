@@ -62,6 +62,8 @@ enum ImportTable {
         "aegis-attacks": shell.union([
             "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
         ]),
+        // Not a target: tools/fuzz compiles them.
+        "Fuzz": ["AegisAggregation", "AegisCore", "AegisLearning", "AegisProtocol"],
     ]
 
     /// C libraries, each behind exactly one module.
