@@ -76,7 +76,11 @@ let package = Package(
             name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
             swiftSettings: strictMemory),
         .target(name: "AegisPrivacy", dependencies: ["AegisCore"], swiftSettings: strict),
-        .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "CAggregation", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
+        .target(
+            name: "AegisAggregation", dependencies: ["AegisCore", "CAggregation"],
+            swiftSettings: strict),
         .target(
             name: "AegisLearning", dependencies: ["AegisCore", "AegisPrivacy", "CBLAS"],
             swiftSettings: strict),
@@ -132,8 +136,8 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisReport", argumentParser, asyncHTTPClient, crypto,
-                nioCore, nioHTTP1, nioSSL, yams,
+                "AegisAPI", "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport",
+                argumentParser, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -152,6 +156,9 @@ let package = Package(
                 "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
             ],
             path: "benchmarks/aegis-attacks", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-aggregation-speed", dependencies: ["AegisAggregation", "AegisCore"],
+            path: "benchmarks/aegis-aggregation-speed", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(

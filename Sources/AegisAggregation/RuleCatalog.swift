@@ -14,8 +14,10 @@ package struct RuleParameters: Hashable, Sendable {
     /// T of smoothed Weiszfeld, L of centered clipping
     package var steps: Int?
     package var startsFromMean = false
-    /// τ of centered clipping, or the length that norm clipping leaves
+    /// τ, of centered clipping
     package var radius: Double?
+    /// The length that norm clipping leaves
+    package var clipRadius: Double?
     package var own: NodeID?
     /// s, of bucketing
     package var bucketSize: Int?
@@ -33,7 +35,7 @@ package enum RuleNameError: Error, Hashable, Sendable {
 extension Aggregator {
     /// Reads `krum`, or with pre-steps `nnm+trimmed_mean`; a hyphen is as good as an underscore.
     package init(
-        named name: String, parameters: RuleParameters, threads: Int = 1
+        named name: String, parameters: RuleParameters, execution: Execution = Execution()
     ) throws(RuleNameError) {
         var words = name.split(separator: "+", omittingEmptySubsequences: false).map {
             String($0.map { $0 == "-" ? "_" : $0 })
@@ -42,11 +44,14 @@ extension Aggregator {
         var steps: [PreStep] = []
         for word in words { steps.append(try PreStep(named: word, parameters)) }
         self.init(
-            preSteps: steps, rule: try AggregationRule(named: last, parameters), threads: threads)
+            preSteps: steps, rule: try AggregationRule(named: last, parameters),
+            execution: execution)
     }
 }
 
 extension PreStep {
+    package static let names: Set<String> = ["nnm", "arc", "bucketing", "clip"]
+
     package init(named name: String, _ parameters: RuleParameters) throws(RuleNameError) {
         switch name {
         case "nnm":
@@ -56,7 +61,7 @@ extension PreStep {
             self = .bucketing(
                 size: try parameters.need(\.bucketSize, "s"),
                 order: try parameters.need(\.bucketOrder, "perm"))
-        case "clip": self = .normClipping(radius: try parameters.need(\.radius, "tau"))
+        case "clip": self = .normClipping(radius: try parameters.need(\.clipRadius, "radius"))
         default: throw .unknown(name)
         }
     }

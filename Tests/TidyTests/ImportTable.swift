@@ -20,7 +20,8 @@ enum ImportTable {
         "AegisProtocol": ["AegisCore"],
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
         "AegisPrivacy": pure.union(["AegisCore"]),
-        "AegisAggregation": pure.union(["AegisCore"]),
+        // Dispatch runs independent blocks on both cores; results don't depend on it.
+        "AegisAggregation": pure.union(["AegisCore", "CAggregation", "Dispatch"]),
         "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS"]),
 
         "AegisIdentity": shell.union([
@@ -51,8 +52,8 @@ enum ImportTable {
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisAPI", "AegisCore", "AegisReport", "ArgumentParser", "AsyncHTTPClient", "Crypto",
-            "Yams",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport",
+            "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
@@ -64,12 +65,13 @@ enum ImportTable {
         ]),
         // Not a target: tools/fuzz compiles them.
         "Fuzz": ["AegisAggregation", "AegisCore", "AegisLearning", "AegisProtocol"],
+        "aegis-aggregation-speed": shell.union(["AegisAggregation", "AegisCore"]),
     ]
 
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CZlib": "AegisStore",
+        "CZlib": "AegisStore", "CAggregation": "AegisAggregation",
     ]
 
     /// What a test target needs beyond its module's own imports.

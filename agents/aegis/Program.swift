@@ -14,7 +14,10 @@ package struct Aegis: AsyncParsableCommand {
               aegis node list
             """,
         version: "aegis 0.1.0",
-        subcommands: [TokenCommand.self, MeshCommand.self, NodeCommand.self, RunCommand.self])
+        subcommands: [
+            TokenCommand.self, MeshCommand.self, NodeCommand.self, RunCommand.self,
+            AggregateCommand.self,
+        ])
 
     package init() {}
 }

@@ -87,6 +87,8 @@ extension UpdateFault {
         case .notFinite(let index): self = .notFinite(index: index)
         case .normAboveBound(let norm, let bound):
             self = .normAboveBound(norm: norm, bound: bound)
+        case .weightOutOfBounds(let weight, let max):
+            self = .weightOutOfBounds(weight: weight, max: max)
         }
     }
 }

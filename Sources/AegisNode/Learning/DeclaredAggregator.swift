@@ -10,7 +10,7 @@ extension AggregationDeclaration {
     package func aggregator(seed: Digest) -> Aggregator {
         Aggregator(
             preSteps: preSteps.map { self.preStep($0, seed: seed) }, rule: rule(),
-            threads: max(1, min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+            execution: Execution(threads: min(4, sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
     }
 
     private func preStep(_ step: PreStep, seed: Digest) -> AegisAggregation.PreStep {
