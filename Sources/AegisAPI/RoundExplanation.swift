@@ -61,10 +61,13 @@ package struct DropTally: Sendable {
 
     package init() {}
 
-    /// Another run begins at zero. Those for whom this round makes it suspicious are returned.
+    /// Another run begins at zero. A round in which the rule left out more than half says nothing
+    /// of anybody (Krum keeps one) and is not counted. Those whom this round makes suspicious are
+    /// returned.
     @discardableResult
     package mutating func add(_ explanation: RoundExplanation, run: String) -> [DropCount] {
         if self.run != run { (self.run, all) = (run, [:]) }
+        guard 2 * explanation.dropped.count <= explanation.verdicts.count else { return [] }
         return explanation.verdicts.compactMap { verdict in
             var count = all[verdict.node] ?? DropCount(peer: verdict.node, dropped: 0, judged: 0)
             let wasSuspicious = count.isSuspicious
