@@ -1,5 +1,4 @@
 import CAggregation
-import Synchronization
 
 /// Rules that look at one coordinate after the other.
 extension Rows {
@@ -15,22 +14,23 @@ extension Rows {
         let network = SortingNetwork(count: count, ranks: ranks)
         // As many columns as keep the rows in the nearest cache.
         let width = stages.isEmpty && count <= 16 ? 64 : 256
-        let tally = Tally(rows: count, width: width)
+        let tallies: [Tally]
         if stages.isEmpty {
-            forEachBlock(width: width, memory: { FloatBlock(rows: count, width: width) }) {
-                sortFloats($0, at: $1, ranks, network, tally, into: result)
-            }
+            tallies = forEachBlock(width: width, memory: { FloatBlock(rows: count, width: width) })
+            {
+                sortFloats($0, at: $1, ranks, network, into: result)
+            }.map(\.tally)
         } else {
-            forEachBlock(width: width, memory: { DoubleBlock(self, width: width) }) {
-                sortDoubles($0, at: $1, ranks, network, tally, into: result)
-            }
+            tallies = forEachBlock(width: width, memory: { DoubleBlock(self, width: width) }) {
+                sortDoubles($0, at: $1, ranks, network, into: result)
+            }.map(\.tally)
         }
-        return tally.result()
+        return Tally.sum(tallies, rows: count)
     }
 
     private func sortFloats(
         _ memory: FloatBlock, at block: Range<Int>, _ ranks: Range<Int>,
-        _ network: SortingNetwork, _ tally: Tally, into result: UnsafeMutablePointer<Float>
+        _ network: SortingNetwork, into result: UnsafeMutablePointer<Float>
     ) {
         let level = execution.level
         let stride = padded(block.count)
@@ -44,7 +44,7 @@ extension Rows {
         aggregation_combine_f32(
             level, sorted, nil, sorted.count, 0, block.count, Double(sorted.count), memory.sums)
         aggregation_round(level, memory.sums, block.count, result + block.lowerBound)
-        tally.sample(block) { row in
+        memory.tally.sample(block) { row in
             aggregation_outside_f32(
                 level, sources[row] + 4 * block.lowerBound, block.count,
                 memory.rows + ranks.lowerBound * stride,
@@ -54,7 +54,7 @@ extension Rows {
 
     private func sortDoubles(
         _ memory: DoubleBlock, at block: Range<Int>, _ ranks: Range<Int>,
-        _ network: SortingNetwork, _ tally: Tally, into result: UnsafeMutablePointer<Float>
+        _ network: SortingNetwork, into result: UnsafeMutablePointer<Float>
     ) {
         let level = execution.level
         let stride = padded(block.count)
@@ -64,13 +64,13 @@ extension Rows {
         aggregation_combine_f64(
             level, sorted, nil, sorted.count, 0, block.count, Double(sorted.count), memory.sums)
         aggregation_round(level, memory.sums, block.count, result + block.lowerBound)
-        guard tally.wants(block) else { return }
+        guard memory.tally.wants(block) else { return }
         // The rows are sorted away: keep the bounds, and read the block again.
         let (low, high) = (memory.sums, memory.more)
         low.update(from: rows + ranks.lowerBound * stride, count: stride)
         high.update(from: rows + (ranks.upperBound - 1) * stride, count: stride)
         let unsorted = memory.reader.load(block)
-        tally.sample(block) { row in
+        memory.tally.sample(block) { row in
             aggregation_outside_f64(level, unsorted + row * stride, block.count, low, high)
         }
     }
@@ -86,8 +86,9 @@ extension Rows {
         let toMedian = SortingNetwork(count: n, ranks: middle)
         let toLimit = SortingNetwork(count: n, ranks: keep - 1..<keep)
         let width = 128
-        let tally = Tally(rows: count, width: width)
-        forEachBlock(width: width, memory: { GapBlock(self, width: width, members: n) }) {
+        let memories = forEachBlock(
+            width: width, memory: { GapBlock(self, width: width, members: n) }
+        ) {
             memory, block in
             let stride = padded(block.count)
             let rows = memory.reader.load(block)
@@ -115,14 +116,14 @@ extension Rows {
                 level, memory.rows, n, stride, memory.gaps, limit, Double(keep), memory.left,
                 memory.sums)
             aggregation_round(level, memory.sums, block.count, result + block.lowerBound)
-            tally.sample(block) { row in
+            memory.tally.sample(block) { row in
                 guard let index = members.firstIndex(of: row) else { return block.count }
                 memory.median.update(repeating: 0, count: stride)
                 return aggregation_outside_f64(
                     level, memory.gaps + index * stride, block.count, memory.median, limit)
             }
         }
-        return tally.result()
+        return Tally.sum(memories.map(\.tally), rows: count)
     }
 
     /// Per coordinate the values in ascending order, each with its row's weight: the mean of what
@@ -151,17 +152,15 @@ extension Rows {
     }
 }
 
-/// Counts, in a sample of the blocks, the values that were left out. Whole numbers, so that the
-/// sum is the same in any order.
-private final class Tally: Sendable {
-    private let rows: Int
+/// One worker's count, in a sample of the blocks, of the values that were left out.
+private final class Tally {
     private let width: Int
-    private let state: Mutex<(counts: [Int], coordinates: Int)>
+    private(set) var counts: [Int]
+    private(set) var coordinates = 0
 
     init(rows: Int, width: Int) {
-        self.rows = rows
         self.width = width
-        state = Mutex(([Int](repeating: 0, count: rows), 0))
+        counts = [Int](repeating: 0, count: rows)
     }
 
     /// Every block of a small vector, then one in sixteen.
@@ -171,23 +170,28 @@ private final class Tally: Sendable {
 
     func sample(_ block: Range<Int>, _ outside: (_ row: Int) -> Int) {
         guard wants(block) else { return }
-        let found = (0..<rows).map(outside)
-        state.withLock { state in
-            for row in found.indices { state.counts[row] += found[row] }
-            state.coordinates += block.count
-        }
+        for row in counts.indices { counts[row] += outside(row) }
+        coordinates += block.count
     }
 
-    func result() -> Rows.LeftOut {
-        state.withLock { Rows.LeftOut(counts: $0.counts, coordinates: $0.coordinates) }
+    /// Whole numbers, so that the sum is the same in any order.
+    static func sum(_ tallies: [Tally], rows: Int) -> Rows.LeftOut {
+        var counts = [Int](repeating: 0, count: rows)
+        for tally in tallies {
+            for row in counts.indices { counts[row] += tally.counts[row] }
+        }
+        return Rows.LeftOut(
+            counts: counts, coordinates: tallies.reduce(0) { $0 + $1.coordinates })
     }
 }
 
 private final class FloatBlock {
+    let tally: Tally
     let rows: UnsafeMutablePointer<Float>
     let sums: UnsafeMutablePointer<Double>
 
     init(rows count: Int, width: Int) {
+        tally = Tally(rows: count, width: width)
         rows = UnsafeMutableRawPointer.allocate(byteCount: 4 * count * width, alignment: 64)
             .bindMemory(to: Float.self, capacity: count * width)
         rows.initialize(repeating: 0, count: count * width)
@@ -202,12 +206,14 @@ private final class FloatBlock {
 
 private final class DoubleBlock {
     let reader: BlockReader
+    let tally: Tally
     private let owned: OwnedDoubles
     var sums: UnsafeMutablePointer<Double> { owned.memory }
     let more: UnsafeMutablePointer<Double>
 
     init(_ rows: Rows, width: Int) {
         reader = BlockReader(rows, capacity: width)
+        tally = Tally(rows: rows.count, width: width)
         owned = OwnedDoubles(2 * width)
         more = owned.memory + width
     }
@@ -215,6 +221,7 @@ private final class DoubleBlock {
 
 private final class GapBlock {
     let reader: BlockReader
+    let tally: Tally
     private let owned: OwnedDoubles
     let rows: UnsafeMutablePointer<Double>
     let sorted: UnsafeMutablePointer<Double>
@@ -225,6 +232,7 @@ private final class GapBlock {
 
     init(_ rows: Rows, width: Int, members: Int) {
         reader = BlockReader(rows, capacity: width)
+        tally = Tally(rows: rows.count, width: width)
         let size = members * width
         owned = OwnedDoubles(3 * size + 3 * width)
         self.rows = owned.memory

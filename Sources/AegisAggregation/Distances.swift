@@ -135,12 +135,19 @@ extension Rows {
             weights.append(point.referenceWeight)
         }
         let plain = weights.allSatisfy { $0 == 1 }
-        let width = 8192
-        forEachBlock(width: width, memory: { OwnedDoubles(width) }) { sums, block in
-            aggregation_combine_f32(
-                level, pointers, plain ? nil : weights, pointers.count, block.lowerBound,
-                block.count, point.divisor, sums.memory)
-            aggregation_round(level, sums.memory, block.count, result + block.lowerBound)
+        // Few rows leave room in the nearest cache for all they ask for ahead.
+        let width = pointers.count <= 16 ? 256 : 8192
+        pointers.withUnsafeBufferPointer { pointers in
+            weights.withUnsafeBufferPointer { weights in
+                let factors = plain ? nil : weights.baseAddress
+                forEachBlock(width: width, memory: { OwnedDoubles(width) }) { sums, block in
+                    aggregation_combine_f32(
+                        level, pointers.baseAddress, factors, pointers.count,
+                        block.lowerBound, block.count, point.divisor, sums.memory)
+                    aggregation_round(
+                        level, sums.memory, block.count, result + block.lowerBound)
+                }
+            }
         }
     }
 }

@@ -147,11 +147,13 @@ extension Rows {
         return totals
     }
 
-    /// Calls `body` for every block of `width` values, the blocks spread over the workers.
+    /// Calls `body` for every block of `width` values, the blocks spread over the workers. Returns
+    /// the workers' memories.
+    @discardableResult
     func forEachBlock<Memory>(
         width: Int, memory: () -> Memory,
         _ body: (_ memory: Memory, _ block: Range<Int>) -> Void
-    ) {
+    ) -> [Memory] {
         // A worker takes a run of blocks at a time, so that it reads memory in order.
         let run = max(width, 65_536 / width * width)
         let runs = (length + run - 1) / run
@@ -162,5 +164,6 @@ extension Rows {
                 body(memories[worker], start..<min(start + width, end))
             }
         }
+        return memories
     }
 }
