@@ -83,7 +83,11 @@ let package = Package(
             swiftSettings: strictMemory),
         .target(
             name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
-        .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
+        .target(
+            name: "CAggregation", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
+        .target(
+            name: "AegisAggregation", dependencies: ["AegisCore", "CAggregation"],
+            swiftSettings: strict),
         .target(
             name: "AegisLearning",
             dependencies: ["AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering"],
@@ -175,6 +179,17 @@ let package = Package(
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
             path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
             swiftSettings: strict),
+
+        // The measurements.
+        .executableTarget(
+            name: "aegis-attacks",
+            dependencies: [
+                "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
+            ],
+            path: "benchmarks/aegis-attacks", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-aggregation-speed", dependencies: ["AegisAggregation", "AegisCore"],
+            path: "benchmarks/aegis-aggregation-speed", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(

@@ -20,7 +20,8 @@ enum ImportTable {
         "AegisProtocol": ["AegisCore"],
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
         "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
-        "AegisAggregation": pure.union(["AegisCore"]),
+        // Dispatch runs independent blocks on both cores; results don't depend on it.
+        "AegisAggregation": pure.union(["AegisCore", "CAggregation", "Dispatch"]),
         "AegisLearning": pure.union([
             "AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering",
         ]),
@@ -74,13 +75,19 @@ enum ImportTable {
         "learning-speed": shell.union([
             "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy",
         ]),
+        "aegis-attacks": shell.union([
+            "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
+        ]),
+        "aegis-aggregation-speed": shell.union(["AegisAggregation", "AegisCore"]),
+        // Not a target: tools/fuzz compiles them.
+        "Fuzz": ["AegisAggregation", "AegisCore", "AegisLearning", "AegisProtocol"],
     ]
 
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CLearning": "AegisLearning", "CNoise": "AegisPrivacy", "CScattering": "AegisLearning",
-        "CZlib": "AegisStore",
+        "CAggregation": "AegisAggregation", "CLearning": "AegisLearning",
+        "CNoise": "AegisPrivacy", "CScattering": "AegisLearning", "CZlib": "AegisStore",
     ]
 
     /// What a test target needs beyond its module's own imports.

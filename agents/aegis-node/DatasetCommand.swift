@@ -41,6 +41,8 @@ struct DatasetCommand: AsyncParsableCommand {
         var leastNoise: Double?
         @Option(help: "Which generator makes the noise: fast or exact.")
         var noise: NoiseChoice = .fast
+        @Option(help: "Public weight in runs with a weighted rule; 1 where absent.")
+        var weight: UInt64?
 
         func run() async throws {
             try await reportingFailure {
@@ -51,7 +53,7 @@ struct DatasetCommand: AsyncParsableCommand {
                     budget: BudgetDeclaration(
                         epsilon: budgetEpsilon, delta: budgetDelta, perRun: perRun,
                         perPeriod: perPeriod, noiseMultiplierMin: leastNoise),
-                    noise: noise.generator)
+                    noise: noise.generator, weight: weight)
                 try NodeDirectory(directory.dir).addDataset(declaration)
                 print("data set \(name) declared in \(directory.dir)/node.yaml")
             }

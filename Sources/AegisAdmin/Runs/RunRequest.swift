@@ -41,7 +41,9 @@ package struct RunRequestReader {
         let participantsMin = fields.integer(
             "participants_min", in: 1...max(1, participants - faultTolerance),
             default: participants / 2 + 1)
-        let aggregation = aggregation(&fields, participantsMin: participantsMin)
+        let aggregation = AggregationReader(faults: faults).read(
+            fields.optional("aggregation") ?? AggregationReader.standard,
+            participants: participants, participantsMin: participantsMin)
         let deadlines = deadlines(&fields)
         fields.finish()
         guard faults.faults.isEmpty, let name, let model, let dataset, let records, let rounds,
@@ -174,33 +176,6 @@ package struct RunRequestReader {
             fields.fault("epsilon", "can't be reached in \(steps) steps at this sampling rate")
             return nil
         }
-    }
-
-    private func aggregation(
-        _ fields: inout FieldReader, participantsMin: Int?
-    ) -> AggregationDeclaration? {
-        let value = fields.optional("aggregation") ?? .object(["rule": .text("mean")])
-        var fields = FieldReader(value, path: "aggregation", faults: faults)
-        let rules = AggregationDeclaration.Rule.allCases.map(\.rawValue)
-        let name = fields.text("rule", rules.joined(separator: " or "), where: rules.contains)
-        let rule = name.flatMap(AggregationDeclaration.Rule.init(rawValue:))
-        let byzantine = fields.integer(
-            "byzantine", in: 0...Limits.participantsMax, default: rule == .mean ? 0 : nil)
-        let norm = fields.number("update_norm_max", in: 0.000001...1_000_000, default: 100)
-        fields.finish()
-        guard let rule, let byzantine, let norm else { return nil }
-        let aggregation = AggregationDeclaration(
-            rule: rule, byzantine: byzantine, updateNormMaxMillionths: Self.millionths(norm))
-        if rule == .mean, byzantine > 0 {
-            fields.fault("byzantine", "must be 0 for mean, which withstands none")
-        }
-        if let participantsMin, participantsMin < aggregation.updatesMin {
-            fields.fault(
-                "byzantine",
-                "\(rule.rawValue) with \(byzantine) needs participants_min of at "
-                    + "least \(aggregation.updatesMin), is \(participantsMin)")
-        }
-        return aggregation
     }
 
     private func deadlines(_ fields: inout FieldReader) -> Deadlines? {

@@ -13,11 +13,15 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
     package var budget: BudgetDeclaration
     /// Which generator makes the noise; fast where absent.
     package var noise: NoiseGenerator?
+    /// What this data set weighs in runs with a weighted rule, at most what the run allows; 1
+    /// where absent. Public: a round figure of its size, say, never the exact count.
+    package var weight: UInt64?
 
     package init(
         name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration,
-        noise: NoiseGenerator? = nil
+        noise: NoiseGenerator? = nil, weight: UInt64? = nil
     ) {
+        self.weight = weight
         self.name = name
         self.source = source
         self.slice = slice
@@ -26,7 +30,7 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, source, slice, budget, noise
+        case name, source, slice, budget, noise, weight
     }
 
     package init(from decoder: any Decoder) throws {
@@ -37,6 +41,7 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
         slice = try container.decodeIfPresent(SliceDeclaration.self, forKey: .slice)
         budget = try container.decode(BudgetDeclaration.self, forKey: .budget)
         noise = try container.decodeIfPresent(NoiseGenerator.self, forKey: .noise)
+        weight = try container.decodeIfPresent(UInt64.self, forKey: .weight)
     }
 
     package var faults: [String] {
@@ -53,6 +58,9 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
             if let alpha = slice.dirichletAlpha, !(alpha > 0 && alpha <= 1_000) {
                 faults.append("datasets.\(name).slice.dirichletAlpha: needs 0 < alpha <= 1000")
             }
+        }
+        if let weight, !(1...1_000_000).contains(weight) {
+            faults.append("datasets.\(name).weight: needs 1 <= weight <= 1000000")
         }
         return faults + budget.faults.map { "datasets.\(name).budget.\($0)" }
     }

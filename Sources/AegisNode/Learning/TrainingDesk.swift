@@ -22,6 +22,7 @@ package final class TrainingDesk: Sendable {
     private let node: NodeID
     private let blobs: BlobStore
     private let status: StatusBoard
+    private let weights: [String: UInt64]
 
     package init(
         node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
@@ -35,6 +36,8 @@ package final class TrainingDesk: Sendable {
         self.node = node
         self.blobs = blobs
         self.status = status
+        weights = Dictionary(
+            declarations.map { ($0.name, $0.weight ?? 1) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The update that was released for the run's present round, whether or not it was signed yet.
@@ -127,6 +130,12 @@ package final class TrainingDesk: Sendable {
         }
     }
 
+    /// The public weight that the data set's owner gave it, at most what the run allows.
+    private func weight(in specification: RunSpecification) -> UInt64 {
+        let declared = weights[specification.dataset] ?? 1
+        return min(max(declared, 1), specification.aggregation.weightMax)
+    }
+
     private func draft(
         _ request: TrainingRequest, blob: Digest, ledgerPosition: UInt64
     ) throws -> UpdateDraft {
@@ -135,7 +144,8 @@ package final class TrainingDesk: Sendable {
         }
         return UpdateDraft(
             run: request.specification.run, round: request.round, base: request.base,
-            blob: description, ledgerPosition: ledgerPosition,
+            blob: description, weight: weight(in: request.specification),
+            ledgerPosition: ledgerPosition,
             expiresAt: MachineClock.wallMilliseconds + Self.updateValidityMilliseconds)
     }
 }

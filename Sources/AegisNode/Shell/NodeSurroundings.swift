@@ -203,7 +203,11 @@ final class NodeSurroundings: Surroundings {
             case .aggregate(let aggregate):
                 try await obtainModel(
                     aggregate.base, of: aggregate.specification, from: aggregate.holders)
-                result = try await computing.run { try desk.aggregate(aggregate) }
+                let computed = try await computing.run { try desk.aggregate(aggregate) }
+                history.explained(
+                    computed.explanation, included: aggregate.includedDigest,
+                    model: computed.result.model)
+                result = computed.result
             }
             inbox.add(.computed(request, result))
         } catch {

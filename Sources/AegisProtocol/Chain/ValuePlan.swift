@@ -35,7 +35,7 @@ struct SignedCommand: Sendable {
 
 extension MeshRules {
     /// The version of the code that aggregates: a change of one bit in any result raises it.
-    static let aggregationVersion = 1
+    static let aggregationVersion = 2
 
     /// What these lists and commands decide after `state`.
     func plan(
@@ -99,7 +99,7 @@ extension MeshRules {
         header.base = run.model
         if included.count >= run.updatesMin {
             header.kind = .round
-            header.rule = run.specification.aggregation.rule.rawValue
+            header.rule = run.specification.aggregation.name
             header.ruleVersion = Self.aggregationVersion
             header.included = included.map(\.index)
             header.includedDigest = cryptography.digest(

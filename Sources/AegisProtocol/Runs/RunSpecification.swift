@@ -211,51 +211,6 @@ package struct PrivacyDeclaration: Hashable, Sendable {
     }
 }
 
-/// How the updates of a round become one.
-package struct AggregationDeclaration: Hashable, Sendable {
-    package enum Rule: String, CaseIterable, Sendable {
-        case mean
-        case trimmedMean = "trimmed-mean"
-    }
-    package var rule: Rule
-    /// f of the rule: how many of the updates may be hostile.
-    package var byzantine: Int
-    /// The largest Euclidean norm an update may have and still be admitted.
-    package var updateNormMaxMillionths: Int
-
-    package init(rule: Rule, byzantine: Int, updateNormMaxMillionths: Int) {
-        self.rule = rule
-        self.byzantine = byzantine
-        self.updateNormMaxMillionths = updateNormMaxMillionths
-    }
-
-    /// The fewest updates the rule can work with (2f + 1 for the trimmed mean).
-    package var updatesMin: Int {
-        switch rule {
-        case .mean: 1
-        case .trimmedMean: 2 * byzantine + 1
-        }
-    }
-
-    var cbor: CBOR {
-        .fields([
-            1: .text(rule.rawValue), 2: .integer(Int64(byzantine)),
-            3: .integer(Int64(updateNormMaxMillionths)),
-        ])
-    }
-
-    init(_ value: CBOR) throws(StatementError) {
-        var fields = try CBORFields(value)
-        guard let rule = Rule(rawValue: try fields.text(1)) else {
-            throw .outOfRange(field: 1)
-        }
-        self.rule = rule
-        byzantine = try fields.count(2, in: 0...Limits.participantsMax)
-        updateNormMaxMillionths = try fields.count(3, in: 1...1_000_000_000_000)
-        try fields.finish()
-    }
-}
-
 /// When a node stops waiting for the updates of a round, from the round's start (§2.5).
 package struct Deadlines: Hashable, Sendable {
     package var softMilliseconds: Int
