@@ -241,7 +241,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "aegisTests", dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
+            name: "aegisTests",
+            dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",
