@@ -55,11 +55,10 @@ import Testing
     @Test("the noise for an ε keeps it over all steps, and by less than 0.1 %")
     func calibration() throws {
         let privacy = try #require(try read(Self.demo).privacy)
-        let mechanism = try #require(
-            SampledGaussian(
-                samplingRate: 0.042667,
-                noiseMultiplier: Double(privacy.noiseMultiplierMillionths) / 1e6))
-        let epsilon = RDPAccountant.epsilon(mechanism, steps: 300, delta: 1e-5)
+        let phase = try PrivacyPhase(
+            samplingRate: 0.042667,
+            noiseMultiplier: Double(privacy.noiseMultiplierMillionths) / 1e6, steps: 300)
+        let epsilon = PrivacyAccountant([phase]).epsilon(atDelta: 1e-5)
         #expect(epsilon <= 3)
         #expect(epsilon > 2.997)
     }

@@ -115,10 +115,10 @@ struct CalibrationTests {
     func calibrated() throws {
         for row in try ReferenceVectors.load().calibrations {
             let sigma = try Calibration.noiseMultiplier(
-                epsilon: row.epsilon, delta: row.delta, samplingRate: row.q, steps: row.steps)
-            let mechanism = try #require(
-                SampledGaussian(samplingRate: row.q, noiseMultiplier: sigma))
-            let epsilon = RDPAccountant.epsilon(mechanism, steps: row.steps, delta: row.delta)
+                epsilon: row.epsilon, delta: row.delta, samplingRate: row.q, steps: row.steps,
+                accountant: .rdp)
+            let phase = try PrivacyPhase([row.q, sigma, Double(row.steps)])
+            let epsilon = PrivacyAccountant([phase], .rdp).epsilon(atDelta: row.delta)
             #expect(epsilon <= row.epsilon)
             #expect(epsilon >= row.epsilon * 0.999, "\(row)")
             #expect(sigma <= row.sigma * 1.0001, "\(row) gives \(sigma)")
@@ -137,7 +137,7 @@ struct CalibrationTests {
         }
         #expect(throws: CalibrationError.self) {
             try Calibration.noiseMultiplier(
-                epsilon: 1e-3, delta: 1e-30, samplingRate: 1, steps: .max)
+                epsilon: 1e-3, delta: 1e-30, samplingRate: 1, steps: .max, accountant: .rdp)
         }
     }
 }

@@ -25,7 +25,7 @@ package enum Calibration {
     /// the budget for a ledger that counts by `rdp`.
     package static func noiseMultiplier(
         epsilon target: Double, delta: Double, samplingRate: Double, steps: Int,
-        accountant: AccountantKind = .rdp
+        accountant: AccountantKind = .best
     ) throws(CalibrationError) -> Double {
         try check(epsilon: target, delta: delta)
         guard samplingRate >= 0, samplingRate <= 1, steps >= 0 else { throw .invalidTarget }
@@ -128,7 +128,8 @@ private struct Search {
         if accountant != .rdp {
             first = bracket(start, range, unit, 1e-4, round, guess)?.value ?? start
         }
-        if let found = bracket(first, range, unit, 4e-4, round, epsilon) { return found.value }
+        let tolerance = accountant == .rdp ? 1e-4 : 4e-4
+        if let found = bracket(first, range, unit, tolerance, round, epsilon) { return found.value }
         throw .unreachable(epsilonLeast: epsilon(sign > 0 ? range.upperBound : range.lowerBound))
     }
 

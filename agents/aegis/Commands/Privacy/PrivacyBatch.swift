@@ -5,7 +5,7 @@ import Foundation
 
 /// Cases in, answers out: one JSON object a line. A bad case is answered with its error, and the
 /// others go on.
-enum PrivacyBatch {
+package enum PrivacyBatch {
     /// Answers each line of a file, or of standard input where the path is `-`.
     static func run(
         _ path: String, _ answer: (PrivacyCase) throws(CaseFault) -> String
@@ -25,7 +25,7 @@ enum PrivacyBatch {
     }
 
     /// Nil for an empty line.
-    static func respond(
+    package static func respond(
         _ line: [UInt8], _ answer: (PrivacyCase) throws(CaseFault) -> String
     ) -> String? {
         guard line.contains(where: { $0 > 0x20 }) else { return nil }
@@ -45,7 +45,7 @@ enum PrivacyBatch {
         }
     }
 
-    static func epsilon(_ given: PrivacyCase) throws(CaseFault) -> String {
+    package static func epsilon(_ given: PrivacyCase) throws(CaseFault) -> String {
         let (phases, kind) = (try given.phases(), try given.accountant())
         let delta = try given.probability("delta")
         let accountant = PrivacyAccountant(phases, kind)
@@ -55,7 +55,7 @@ enum PrivacyBatch {
             + "\"accountant\":\"\(bound.by.rawValue)\",\"seconds\":\(seconds)"
     }
 
-    static func delta(_ given: PrivacyCase) throws(CaseFault) -> String {
+    package static func delta(_ given: PrivacyCase) throws(CaseFault) -> String {
         let (phases, kind) = (try given.phases(), try given.accountant())
         let epsilon = try given.number("epsilon")
         guard epsilon >= 0 else { throw CaseFault("epsilon must be from 0, is \(epsilon)") }
@@ -64,7 +64,7 @@ enum PrivacyBatch {
         return "\"delta\":\(number(delta)),\"seconds\":\(seconds)"
     }
 
-    static func calibrate(_ given: PrivacyCase) throws(CaseFault) -> String {
+    package static func calibrate(_ given: PrivacyCase) throws(CaseFault) -> String {
         let target = try PrivacyTarget(given)
         do throws(CalibrationError) {
             var found = ""
@@ -79,7 +79,7 @@ enum PrivacyBatch {
         }
     }
 
-    static func rdp(_ given: PrivacyCase) throws(CaseFault) -> String {
+    package static func rdp(_ given: PrivacyCase) throws(CaseFault) -> String {
         let (rate, noise) = (try given.probability("sampling_rate"), try given.noise())
         let phase: PrivacyPhase
         do {

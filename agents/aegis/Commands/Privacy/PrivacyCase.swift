@@ -3,14 +3,14 @@ import AegisPrivacy
 import Foundation
 
 /// Why a case has no answer; the text of its `error`.
-struct CaseFault: Error, Equatable {
-    let message: String
+package struct CaseFault: Error, Equatable {
+    package let message: String
 
     init(_ message: String) { self.message = message }
 }
 
 /// The fields of one case of a batch, with the checks that all commands share.
-struct PrivacyCase {
+package struct PrivacyCase {
     /// 10⁵ phases are a ledger of a century; beyond 10⁶ somebody errs.
     static let phasesMax = 1_000_000
     static let ordersMax = 10_000
