@@ -208,7 +208,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "aegisTests", dependencies: ["aegis", "AegisAPI", argumentParser],
+            name: "aegisTests", dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",

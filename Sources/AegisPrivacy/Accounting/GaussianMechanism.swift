@@ -11,6 +11,8 @@ enum GaussianMechanism {
         guard mu > 0 else { return -.infinity }
         let a = epsilon / mu - mu / 2
         guard a < 1e150 else { return -.infinity }
+        // All but e^{−300} of it.
+        if a < -25 { return 0 }
         let peak = max(0, -a)
         let ceiling = a > 0 ? 0 : a * a / 2
         func exponent(_ y: Double) -> Double { -a * y - y * y / 2 - ceiling }

@@ -74,7 +74,7 @@ enum PLDAccountant {
             guard
                 let lattice = LatticeLoss(
                     optimistic: builder, logLost: plan.logLost,
-                    pointsMax: 2 * LatticePlan.pointsMax)
+                    pointsMax: LatticePlan.pointsMax)
             else { return 0 }
             composition.compose(composition.transformed(lattice), steps: phase.steps)
         }
@@ -138,7 +138,7 @@ enum PLDAccountant {
         let builder = LatticeBuilder(
             SampledLoss(phase, logLost: bounded), direction, plan: plan)
         return LatticeLoss(
-            pessimistic: builder, logLost: plan.logLost, pointsMax: 2 * LatticePlan.pointsMax)
+            pessimistic: builder, logLost: plan.logLost, pointsMax: LatticePlan.pointsMax)
     }
 
     /// Whether binary64 holds enough digits of a mechanism's density.
@@ -147,5 +147,5 @@ enum PLDAccountant {
     }
 
     /// Below this σ the loss is so large that binary64 holds too few digits of its density.
-    private static let noiseLeast = 1e-4
+    private static let noiseLeast = 0.01
 }

@@ -76,6 +76,7 @@ package struct PrivacyAccountant: Hashable, Sendable {
         let used = kind == .rdp ? AccountantKind.rdp : .pld
         if sum.isFree || delta == 1 { return (0, used) }
         if sum.isUnbounded || delta == 0 { return (.infinity, used) }
+        if sum.variation <= delta { return (0, used) }
         let logDelta = log(delta)
         func rdp() -> Double {
             RenyiBound(
@@ -98,7 +99,8 @@ package struct PrivacyAccountant: Hashable, Sendable {
         let sum = PhaseSum(phases)
         if sum.isFree || delta == 1 { return 0 }
         if sum.isUnbounded || delta == 0 { return .infinity }
-        return PLDAccountant.epsilonLower(sum.merged(.cheaper), logDelta: log(delta))
+        let known = PhaseSum(phases.filter { $0.samplingRate == 1 || $0.noiseMultiplier > 1e-3 })
+        return PLDAccountant.epsilonLower(known.merged(.cheaper), logDelta: log(delta))
     }
 
     /// An upper bound of the least δ that holds at ε.
@@ -114,9 +116,9 @@ package struct PrivacyAccountant: Hashable, Sendable {
                     Cumulants(sum.merged(.costlier, to: PhaseSum.curvesMax).components, .remove)
                 ).logDelta(epsilon: epsilon))
         }
-        if kind == .rdp { return rdp() }
+        if kind == .rdp { return min(rdp(), sum.variation) }
         let pld = PLDAccountant.delta(sum.merged(.costlier), epsilon: epsilon)
-        if kind == .pld, let pld { return pld }
-        return min(rdp(), pld ?? 1)
+        if kind == .pld, let pld { return min(pld, sum.variation) }
+        return min(rdp(), pld ?? 1, sum.variation)
     }
 }

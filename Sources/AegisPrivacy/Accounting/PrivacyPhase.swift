@@ -1,3 +1,5 @@
+import Glibc
+
 /// A stretch of training as the accountants see it: a Poisson-sampled Gaussian mechanism, used a
 /// number of times. The adjacency is add-or-remove-one.
 package struct PrivacyPhase: Hashable, Sendable {
@@ -69,6 +71,9 @@ struct PhaseSum: Hashable, Sendable {
     private(set) var gaussianMuSquared = 0.0
     /// Something was released without noise.
     private(set) var isUnbounded = false
+    /// A bound of the total variation between the releases with and without a record: each use
+    /// adds at most q times that of its Gaussian. At a δ above it, ε = 0 holds.
+    private(set) var variation = 0.0
 
     var isFree: Bool { sampled.isEmpty && gaussianMuSquared == 0 && !isUnbounded }
 
@@ -76,9 +81,12 @@ struct PhaseSum: Hashable, Sendable {
         var steps: [PrivacyPhase: Int] = [:]
         var gaussian: [Double: Int] = [:]
         for phase in phases where !phase.isFree {
+            variation +=
+                Double(phase.steps) * phase.samplingRate
+                * erf(1 / (phase.noiseMultiplier * 8.0.squareRoot())) * (1 + 1e-15)
             if phase.noiseMultiplier < Self.noiseLeast {
                 isUnbounded = true
-            } else if phase.samplingRate == 1 {
+            } else if phase.samplingRate == 1 || phase.noiseMultiplier < Self.noiseSampled {
                 gaussian[phase.noiseMultiplier, default: 0].addClamped(phase.steps)
             } else {
                 let key = PrivacyPhase(
@@ -86,6 +94,8 @@ struct PhaseSum: Hashable, Sendable {
                 steps[key, default: 0].addClamped(phase.steps)
             }
         }
+        // A sum of as many roundings.
+        variation *= 1 + 1e-12
         for noise in gaussian.keys.sorted() {
             gaussianMuSquared += Double(gaussian[noise] ?? 0) / noise / noise
         }
@@ -110,11 +120,24 @@ struct PhaseSum: Hashable, Sendable {
 
     /// Less noise than this is none: 1/σ² would leave the range of binary64.
     private static let noiseLeast = 1e-100
+    /// Below this σ the sampled density has too few digits in binary64; the unsampled mechanism
+    /// dominates it.
+    private static let noiseSampled = 1e-4
 }
 
 extension Int {
     fileprivate mutating func addClamped(_ other: Int) {
         let (sum, overflow) = addingReportingOverflow(other)
         self = overflow ? .max : sum
+    }
+}
+
+extension PrivacyPhase {
+    /// The Rényi divergence of one step, of an order above one, in nats (Mironov, Talwar and
+    /// Zhang 2019): 10⁻⁹ of the exact value or better.
+    package func renyiDivergence(order: Double) -> Double {
+        precondition(order > 1 && order.isFinite, "a Rényi order is above one")
+        return RenyiDivergence.sampledGaussian(
+            rate: samplingRate, noise: noiseMultiplier, order: order)
     }
 }
