@@ -154,11 +154,11 @@ let package = Package(
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
 
-        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        // Measures training speed; benchmarks/learning-speed/compare runs it beside others.
         .executableTarget(
             name: "learning-speed",
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
-            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
             swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
@@ -182,7 +182,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AegisLearningTests",
-            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy", "CLearning"],
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "AegisStoreTests",

@@ -88,6 +88,50 @@ struct TrainingDeskTests {
         #expect(try ledgers.lines(of: "tiny").count == 4)
     }
 
+    @Test(
+        "every kind of model, and every refinement, trains",
+        arguments: [
+            ModelDeclaration.convolutional,
+            .layers(
+                [
+                    LayerDeclaration(.convolution, [4, 5, 3, 0]), LayerDeclaration(.groupNorm, [2]),
+                    LayerDeclaration(.relu), LayerDeclaration(.averagePool, [2, 2]),
+                    LayerDeclaration(.dense, [10]),
+                ].compactMap(\.self)),
+        ])
+    func models(model: ModelDeclaration) throws {
+        var specification = Sample.specification(model, privacy: Sample.privacy)
+        specification.training.refinements = TrainingRefinements(
+            optimizer: .adam, schedule: .cosine, warmUpSteps: 2, proximalMillionths: 10_000,
+            averagingMillionths: 900_000, views: 2, shift: 1, mirror: true)
+        specification.privacy?.clipping = .adaptive(
+            quantileMillionths: 500_000, countNoiseMillionths: 2_000_000)
+        #expect(try RunSpecification(specification.cbor) == specification)
+        let draft = try desk().update(for: request(1, specification)) { _ in }
+        let shape = try #require(ModelShape(specification))
+        let values = try ModelFile.parameters(of: draft.blob.digest, shape: shape, in: blobs)
+        #expect(values.allSatisfy(\.isFinite) && values.contains { $0 != 0 })
+    }
+
+    @Test("what can't be trained is found before it is paid for")
+    func notPaidFor() throws {
+        var specification = specification
+        specification.training.refinements.views = 4
+        #expect(throws: TrainingError.invalidPlan) {
+            try desk().update(for: request(1, specification)) { _ in }
+        }
+        var adaptive = self.specification
+        adaptive.privacy?.clipping = .adaptive(
+            quantileMillionths: 500_000, countNoiseMillionths: 100_000)
+        #expect(throws: TrainingError.countNoiseTooSmall) {
+            try desk().update(for: request(1, adaptive)) { _ in }
+        }
+        #expect(spent() == 0)
+        let wrong = Sample.specification(
+            .layers([LayerDeclaration(.dense, [7])].compactMap(\.self)), privacy: Sample.privacy)
+        #expect(ModelShape(wrong) == nil)
+    }
+
     @Test("each round costs, and the node tells how much")
     func epsilonGrows() throws {
         let desk = try desk()

@@ -57,9 +57,12 @@ enum ImportTable {
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
-        // benchmarks/learning
-        "learning": shell.union(["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
+
+        // In benchmarks/.
+        "learning-speed": shell.union([
+            "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy",
+        ]),
     ]
 
     /// C libraries, each behind exactly one module.

@@ -87,14 +87,16 @@ package final class TrainingDesk: Sendable {
                 samplingRate: privacy.samplingRate, noiseMultiplier: privacy.noiseMultiplier,
                 recordCount: records.count)
         else { throw TrainingRefusal.notTrainable }
+        var plan = TrainingPlan(
+            specification, round: request.round, model: model, privacy: privacy)
+        try Trainer.check(
+            plan, from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
         let training = specification.training
         let event = sampler.event(afterSteps: training.localSteps)
         let reservation = try state.privacy.reserve(
             key, of: dataset, for: event, delta: privacy.delta)
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
-        var plan = TrainingPlan(
-            specification, round: request.round, model: model, privacy: privacy)
         plan.noise = reservation.charge.noise
         var generator = CryptographicGenerator()
         let result = try Trainer.train(

@@ -23,6 +23,8 @@ package enum TrainingFailure {
             "the released update is gone and is not drawn again"
         case TrainingError.diverged(let step):
             "training diverged in step \(step); a lower learning rate would help"
+        case TrainingError.invalidPlan:
+            "the run asks for views of records that are no images, or an impossible average"
         case TrainingError.countNoiseTooSmall:
             "the run's adaptive clipping has less noise on its count than its privacy allows"
         default: "training failed: \(error)"
