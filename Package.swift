@@ -209,7 +209,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "aegisTests", dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
+            name: "aegisTests",
+            dependencies: [
+                "aegis", "AegisAPI", "AegisCore", "AegisPrivacy", "AegisStore", argumentParser,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",
