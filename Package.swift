@@ -242,7 +242,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "aegisTests",
-            dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
+            dependencies: [
+                "aegis", "AegisAPI", "AegisCore", "AegisPrivacy", "AegisStore", argumentParser,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",

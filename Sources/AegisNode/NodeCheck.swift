@@ -39,8 +39,10 @@ package struct NodeCheck: Codable, Sendable {
         if access(directory.databasePath, F_OK) == 0 {
             let database = try NodeDatabase(path: directory.databasePath)
             collect("commits") { try $0.checkCommits(database, rules) }
-            let ledgerPath = directory.ledgerPath(try directory.configuration())
-            collect("privacy ledgers") { try $0.checkLedgers(ledgerPath, database) }
+            collect("privacy ledgers") {
+                try $0.checkLedgers(
+                    directory.ledgerPath(directory.configuration()), database)
+            }
         }
         if access(directory.journalPath, F_OK) == 0 {
             collect("safety journal") { try $0.checkJournal(directory.journalPath, key, rules) }

@@ -5,7 +5,7 @@ package import ArgumentParser
 package struct PrivacyCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "privacy",
-        abstract: "Computes what training costs in privacy, plans it, and audits it.",
+        abstract: "Computes what training costs in privacy, plans it, audits it; shows ledgers.",
         discussion: """
             Mechanism: Poisson-sampled Gaussian noise; adjacency: add or remove one record.
             With --batch FILE every command answers JSON lines (docs/CLI.md).
