@@ -15,6 +15,7 @@ mesh_names=()
 next_port=7100
 declare -A process_ids=()
 declare -A node_ports=()
+declare -A monitor_ports=()
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'
@@ -169,6 +170,7 @@ mesh_create() {
     mesh_dir=$(cd "$1" && pwd)
     mesh_names=()
     node_ports=()
+    monitor_ports=()
 }
 
 # mesh_start_admin MESH [OPTION…]: options are of `aegis-admin init`.
@@ -194,10 +196,13 @@ mesh_start_admin() {
 mesh_join() {
     local name=$1 port token
     take_port
+    monitor_ports[$name]=$port
+    take_port
     node_ports[$name]=$port
     token=$(aegis token create --name "$name" --output json | jq -r .token)
     quietly "$programs/aegis-node" join --token "$token" --admin "$admin_address" \
-        --dir "$mesh_dir/nodes/$name" --listen "127.0.0.1:$port"
+        --dir "$mesh_dir/nodes/$name" --listen "127.0.0.1:$port" \
+        --monitor "127.0.0.1:${monitor_ports[$name]}"
     mesh_names+=("$name")
 }
 

@@ -17,17 +17,21 @@ struct NodeAssembly: Sendable {
     private let inbox = Inbox()
     private let surroundings: NodeSurroundings
     private let server: MeshServer
+    private let bindings: BindingStore
+    private let rotation: LeafRotation
+    private let monitor: MonitorServer?
     private let logger: Logger
 
     init(
         directory: NodeDirectory, configuration: NodeConfiguration, identity: IdentityKey,
-        genesis: Genesis, tls: TLSIdentity, group: any EventLoopGroup, logger: Logger
+        genesis: Genesis, leaves: LeafIssuer, leaf: LeafInUse, renewal: RenewalRequest,
+        group: any EventLoopGroup, logger: Logger
     ) throws {
+        let tls = leaf.leaf
         let node = identity.publicKey
-        let cryptography = Libsodium()
         let rules = MeshRules(
             founding: genesis.founding.statement, genesis: genesis.statement,
-            cryptography: cryptography)
+            cryptography: Libsodium())
         let database = try NodeDatabase(path: directory.databasePath)
         let blobs = try BlobStore(directory: directory.blobsPath)
         journal = NodeJournal(
@@ -38,14 +42,17 @@ struct NodeAssembly: Sendable {
             configuration: ParticipantConfiguration(
                 node: node, rules: rules, seed: UInt64(MachineClock.now.nanoseconds)),
             restoring: durable)
-        let client = MeshClient(identity: tls, eventLoopGroup: group)
+        bindings = try BindingStore(
+            of: rules.roster.nodes.filter { $0 != node } + [rules.admin], in: database)
+        let client = MeshClient(
+            identity: tls, bindings: bindings.memory, eventLoopGroup: group)
         let mail = PeerMail(
             to: rules.roster.nodes.filter { $0 != node }, through: client, inbox: inbox)
         let status = StatusBoard(node: node.text, name: configuration.name)
-        let evaluator = Evaluator(declarations: configuration.datasets, blobs: blobs)
         let history = RunHistory(
             rules: rules, database: database, blobs: blobs, status: status,
-            evaluator: evaluator, worker: Worker(niceness: 5), logger: logger)
+            evaluator: Evaluator(declarations: configuration.datasets, blobs: blobs),
+            worker: Worker(niceness: 5), logger: logger)
         try history.restore(durable.chain)
         let trainer = try TrainingDesk(
             node: node, database: database, blobs: blobs,
@@ -57,18 +64,20 @@ struct NodeAssembly: Sendable {
                 inbox: inbox, rules: rules, node: node, client: client, mail: mail,
                 blobs: blobs, database: database, status: status,
                 trainer: trainer, history: history, logger: logger))
-        guard let address = MeshAddress(configuration.listen) else {
-            throw ConfigurationError(faults: ["listen: not host:port"])
-        }
-        let registry = Mutex(
-            PeerRegistry(roster: rules.roster, observers: [rules.admin]))
-        let registryBox = RegistryBox(registry)
+        let registry = RegistryBox(rules, bindings: bindings.memory)
         server = try MeshServer(
-            .init(address: address, mesh: rules.mesh), identity: tls, blobs: blobs,
+            .init(address: try configuration.listeningAddress, mesh: rules.mesh), identity: tls,
+            blobs: blobs,
             handler: MeshEndpoints(
                 inbox: inbox, mail: mail, database: database, status: status,
                 events: surroundings.events),
-            policy: { registryBox.verdict(on: $0) }, eventLoopGroup: group, logger: logger)
+            policy: { registry.verdict(on: $0) }, eventLoopGroup: group, logger: logger)
+        rotation = LeafRotation(
+            issuer: leaves, server: server, client: client, current: leaf, request: renewal,
+            logger: logger)
+        monitor = try NodeMonitor(
+            status: status, roster: rules.roster, mail: mail, leaf: leaf
+        ).server(listening: configuration.monitor, group: group, logger: logger)
         self.rules = rules
         self.logger = logger
     }
@@ -83,6 +92,9 @@ struct NodeAssembly: Sendable {
             try await withThrowingTaskGroup { group in
                 group.addTask { try await server.run() }
                 group.addTask { try await surroundings.mail.run() }
+                group.addTask { try await rotation.run() }
+                group.addTask { try await rememberBindings() }
+                if let monitor { group.addTask { try await monitor.run() } }
                 group.addTask {
                     let address = try await server.boundAddress
                     logger.info(
@@ -105,6 +117,12 @@ struct NodeAssembly: Sendable {
             throw error
         }
         await stop()
+    }
+
+    /// Ends with the group only: the stream is never finished.
+    private func rememberBindings() async throws {
+        await bindings.run(logger: logger)
+        try Task.checkCancellation()
     }
 
     private func stop() async {
@@ -143,13 +161,27 @@ struct NodeAssembly: Sendable {
 private final class RegistryBox: Sendable {
     private let registry: Mutex<PeerRegistry>
 
-    init(_ registry: consuming Mutex<PeerRegistry>) { self.registry = registry }
+    init(_ rules: MeshRules, bindings: BindingMemory) {
+        registry = Mutex(
+            PeerRegistry(roster: rules.roster, observers: [rules.admin], bindings: bindings))
+    }
 
     func verdict(on peer: VerifiedPeer) -> PeerVerdict {
         registry.withLock { registry in
             do throws(PeerRefusal) { return .admitted(try registry.admit(peer)) } catch {
                 return .refused(error)
             }
+        }
+    }
+}
+
+extension NodeConfiguration {
+    fileprivate var listeningAddress: MeshAddress {
+        get throws(ConfigurationError) {
+            guard let address = MeshAddress(listen) else {
+                throw ConfigurationError(faults: ["listen: not host:port"])
+            }
+            return address
         }
     }
 }

@@ -23,7 +23,8 @@ package struct NodeProgram: Sendable {
     package func run() async throws {
         // Touches the environment, so it comes before there are threads that read it.
         LinearAlgebra.prepare()
-        let service = NodeService(directory: directory, logger: logger)
+        let renewal = RenewalRequest()
+        let service = NodeService(directory: directory, logger: logger, renewal: renewal)
         let outcome = NodeService.Outcome()
         let group = ServiceGroup(
             configuration: .init(
@@ -31,7 +32,8 @@ package struct NodeProgram: Sendable {
                     .init(
                         service: service.recording(into: outcome),
                         successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup)
+                        failureTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: HangupService(renewal: renewal)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger))
         try await group.run()
@@ -45,15 +47,31 @@ package struct NodeProgram: Sendable {
     }
 }
 
+/// SIGHUP asks for a new TLS key.
+private struct HangupService: Service {
+    let renewal: RenewalRequest
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) { renewal.ask() }
+        }
+    }
+}
+
 /// The node as a service: waits for the founding where that is still open, then serves, until it is
 /// cancelled or told to shut down.
 package struct NodeService: Service {
     let directory: NodeDirectory
     let logger: Logger
+    let renewal: RenewalRequest
 
-    package init(directory: NodeDirectory, logger: Logger) {
+    /// `renewal` lets the caller ask for a new TLS key while the node runs.
+    package init(
+        directory: NodeDirectory, logger: Logger, renewal: RenewalRequest = RenewalRequest()
+    ) {
         self.directory = directory
         self.logger = logger
+        self.renewal = renewal
     }
 
     /// Keeps the first failure as it was thrown, for the program's last words.
@@ -89,9 +107,9 @@ package struct NodeService: Service {
         let configuration = try directory.configuration()
         let identity = try identityDirectory.key()
         let founding = try directory.founding()
-        let tls = try TLSIdentity.issue(
-            for: identity, mesh: founding.statement.mesh,
-            sequence: MachineClock.wallMilliseconds, now: MachineClock.wallSeconds)
+        let leaves = LeafIssuer(
+            identity: identity, mesh: founding.statement.mesh, directory: identityDirectory)
+        let tls = try leaves.issue()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var logger = logger
         logger[metadataKey: "node"] = "\(configuration.name)"
@@ -100,7 +118,8 @@ package struct NodeService: Service {
                 founding, identity: identity, tls: tls, group: group, logger: logger)
             let assembly = try NodeAssembly(
                 directory: directory, configuration: configuration, identity: identity,
-                genesis: genesis, tls: tls, group: group, logger: logger)
+                genesis: genesis, leaves: leaves, leaf: LeafInUse(tls), renewal: renewal,
+                group: group, logger: logger)
             try await assembly.run()
             try? await group.shutdownGracefully()
         } catch {

@@ -12,6 +12,8 @@ package enum TransportLimits {
     package static let clientIdleTimeout = TimeAmount.seconds(50)
     /// Every participant with one control and two bulk connections, twice.
     package static let connectionsMax = 192
+    /// Probes and scrapers of one host.
+    package static let monitorConnectionsMax = 32
     /// A client keeps at most four; the rest is room for a peer that restarts or rotates its key.
     package static let connectionsPerPeerMax = 16
     /// Bounds a peer's share of memory to `blobTransfersPerPeerMax × blobChunkBytes`.

@@ -5,6 +5,7 @@ import AegisProtocol
 import Crypto
 import Foundation
 import SwiftASN1
+import Synchronization
 import Testing
 import X509
 
@@ -309,7 +310,7 @@ struct PeerRegistryTests {
         let mesh = try TestMesh()
         let joiner = IdentityKey.generate()
         let stranger = IdentityKey.generate()
-        var registry = PeerRegistry(
+        let registry = PeerRegistry(
             roster: try mesh.roster(), observers: [mesh.admin.publicKey],
             joiners: [joiner.publicKey])
         #expect(try registry.admit(peer(mesh, mesh.founders[0])) == .participant)
@@ -320,11 +321,51 @@ struct PeerRegistryTests {
         }
     }
 
+    @Test("what one has seen the other knows, and what was kept is known after a restart")
+    func memory() throws {
+        let mesh = try TestMesh()
+        let key = mesh.founders[0]
+        let learned = Mutex<[NodeID: KnownBinding]>([:])
+        let memory = BindingMemory { node, binding in
+            learned.withLock { $0[node] = binding }
+        }
+        let registry = PeerRegistry(roster: try mesh.roster(), bindings: memory)
+        let old = try peer(mesh, key, sequence: 4)
+        let new = try peer(mesh, key, sequence: 5)
+        try memory.admit(old.binding)
+        try memory.admit(new.binding)
+        #expect(throws: PeerRefusal.staleBinding(key.publicKey, sequence: 4, seen: 5)) {
+            try registry.admit(old)
+        }
+        let kept = try learned.withLock { $0 }.mapValues {
+            try KnownBinding(decoding: $0.encoded)
+        }
+        #expect(kept == [key.publicKey: KnownBinding(sequence: 5, tlsKey: new.spkiDigest)])
+        let restarted = PeerRegistry(
+            roster: try mesh.roster(), bindings: BindingMemory(kept))
+        #expect(throws: PeerRefusal.staleBinding(key.publicKey, sequence: 4, seen: 5)) {
+            try restarted.admit(old)
+        }
+        _ = try restarted.admit(new)
+        #expect(throws: StatementError.self) { try KnownBinding(decoding: [0xa0]) }
+    }
+
+    @Test("a leaf is due at two thirds of the time from its issue, whatever it is backdated")
+    func renewal() throws {
+        let mesh = try TestMesh()
+        for validity: UInt64 in [9, 3_600, 30 * 86_400] {
+            let leaf = try TLSIdentity.issue(
+                for: mesh.founders[0], mesh: mesh.mesh, sequence: 1, now: TestMesh.now,
+                validitySeconds: validity)
+            #expect(leaf.renewAt == TestMesh.now + validity / 3 * 2)
+        }
+    }
+
     @Test("a binding that was replaced is stale, and one number has one key")
     func sequence() throws {
         let mesh = try TestMesh()
         let key = mesh.founders[0]
-        var registry = PeerRegistry(roster: try mesh.roster())
+        let registry = PeerRegistry(roster: try mesh.roster())
         let old = try peer(mesh, key, sequence: 4)
         let new = try peer(mesh, key, sequence: 5)
         let twin = try peer(mesh, key, sequence: 5)

@@ -153,10 +153,12 @@ struct MeshCallTests {
             await south.client.setAddress(address, of: north.node)
             #expect(await south.client.outcome(of: north.node) == nil)
             try server.replace(identity: Fixture.tls(north.key, sequence: 2))
-            await south.client.replace(identity: try Fixture.tls(south.key, sequence: 2))
+            let retired = south.client.replace(identity: try Fixture.tls(south.key, sequence: 2))
+            #expect(await south.client.outcome(of: north.node) == nil)
+            await retired.close()
             #expect(await south.client.outcome(of: north.node) == nil)
             // The leaf that was replaced is dead.
-            await south.client.replace(identity: south.identity)
+            await south.client.replace(identity: south.identity).close()
             #expect(
                 await south.client.outcome(of: north.node) == .refusedByPeer(north.node))
         }

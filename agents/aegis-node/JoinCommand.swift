@@ -23,12 +23,14 @@ struct JoinCommand: AsyncParsableCommand {
     var listen: String
     @Option(help: "host:port the other nodes dial, where it differs from --listen.")
     var advertise: String?
+    @Option(help: "host:port for plain /healthz, /readyz and /metrics; none where not given.")
+    var monitor: String?
 
     func run() async throws {
         try await reportingFailure {
             let outcome = try await Joining(
                 token: token, admin: admin, directory: directory.dir, listen: listen,
-                advertise: advertise ?? listen
+                advertise: advertise ?? listen, monitor: monitor
             ).join()
             print("joined mesh \(outcome.meshName) as \(outcome.name)")
             print("node id \(outcome.node)")

@@ -19,23 +19,20 @@ package enum PeerRefusal: Error, Hashable, Sendable {
 
 /// Who may connect: the roster is the trust root, and a binding once replaced is dead
 /// (PROTOCOL.md §4.3).
-package struct PeerRegistry: Hashable, Sendable {
+package struct PeerRegistry: Sendable {
     package private(set) var roster: Roster?
     package var observers: Set<NodeID>
     package var joiners: Set<NodeID>
-    private var newest: [NodeID: Seen] = [:]
-
-    private struct Seen: Hashable {
-        let sequence: UInt64
-        let tlsKey: Digest
-    }
+    private let bindings: BindingMemory
 
     package init(
-        roster: Roster?, observers: Set<NodeID> = [], joiners: Set<NodeID> = []
+        roster: Roster?, observers: Set<NodeID> = [], joiners: Set<NodeID> = [],
+        bindings: BindingMemory = BindingMemory()
     ) {
         self.roster = roster
         self.observers = observers
         self.joiners = joiners
+        self.bindings = bindings
     }
 
     package func role(of node: NodeID) -> PeerRole? {
@@ -45,19 +42,9 @@ package struct PeerRegistry: Hashable, Sendable {
     }
 
     /// The peer's role, and its binding remembered as the newest.
-    package mutating func admit(_ peer: VerifiedPeer) throws(PeerRefusal) -> PeerRole {
+    package func admit(_ peer: VerifiedPeer) throws(PeerRefusal) -> PeerRole {
         guard let role = role(of: peer.node) else { throw .notInRoster(peer.node) }
-        let binding = peer.binding
-        if let seen = newest[peer.node] {
-            guard binding.sequence >= seen.sequence else {
-                throw .staleBinding(
-                    peer.node, sequence: binding.sequence, seen: seen.sequence)
-            }
-            guard binding.sequence > seen.sequence || binding.tlsKey == seen.tlsKey else {
-                throw .conflictingBinding(peer.node, sequence: binding.sequence)
-            }
-        }
-        newest[peer.node] = Seen(sequence: binding.sequence, tlsKey: binding.tlsKey)
+        try bindings.admit(peer.binding)
         return role
     }
 
@@ -67,7 +54,7 @@ package struct PeerRegistry: Hashable, Sendable {
         let gone = (self.roster?.nodes ?? []).filter { !roster.contains($0) }
         self.roster = roster
         let departed = gone.filter { role(of: $0) == nil }
-        for node in departed { newest[node] = nil }
+        bindings.forget(departed)
         return departed
     }
 }

@@ -44,9 +44,10 @@ package struct TLSIdentity: Sendable {
     package var leafPEM: String {
         PEMDocument(type: "CERTIFICATE", derBytes: leafDER).pemString
     }
-    /// When to rotate, in seconds since 1970: two thirds of the validity have passed.
+    /// When to rotate, in seconds since 1970: two thirds of the time from its issue have passed.
     package var renewAt: UInt64 {
-        binding.notBefore + (binding.notAfter - binding.notBefore) / 3 * 2
+        let issued = min(binding.notBefore + NodeCertificate.backdatedSeconds, binding.notAfter)
+        return issued + (binding.notAfter - issued) / 3 * 2
     }
 
     /// `sequence` must be above every earlier one of this node: the time of issue in milliseconds

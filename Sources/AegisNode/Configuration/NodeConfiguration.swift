@@ -11,21 +11,25 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     package var advertise: String
     /// host:port of the admin's mesh listener; used until the mesh is founded.
     package var admin: String
+    /// host:port of the plain listener for health and metrics; none where it is not given. Binds
+    /// where the owner says, since it asks nobody who they are.
+    package var monitor: String?
     package var datasets: [DatasetDeclaration]
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
-        datasets: [DatasetDeclaration] = []
+        monitor: String? = nil, datasets: [DatasetDeclaration] = []
     ) {
         self.name = name
         self.listen = listen
         self.advertise = advertise
         self.admin = admin
+        self.monitor = monitor
         self.datasets = datasets
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, datasets
+        case name, listen, advertise, admin, monitor, datasets
     }
 
     package init(from decoder: any Decoder) throws {
@@ -35,6 +39,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         listen = try container.decode(String.self, forKey: .listen)
         advertise = try container.decode(String.self, forKey: .advertise)
         admin = try container.decode(String.self, forKey: .admin)
+        monitor = try container.decodeIfPresent(String.self, forKey: .monitor)
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
     }
 
@@ -56,6 +61,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         for (key, address) in [("listen", listen), ("advertise", advertise), ("admin", admin)]
         where NodeAddress(address) == nil {
             faults.append("\(key): \(address) is not host:port")
+        }
+        if let monitor, NodeAddress(monitor) == nil {
+            faults.append("monitor: \(monitor) is not host:port")
         }
         if Set(datasets.map(\.name)).count != datasets.count {
             faults.append("datasets: two have the same name")

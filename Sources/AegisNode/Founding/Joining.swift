@@ -15,15 +15,18 @@ package struct Joining: Sendable {
     private let directory: String
     private let listen: String
     private let advertise: String
+    private let monitor: String?
 
     package init(
-        token: String, admin: String, directory: String, listen: String, advertise: String
+        token: String, admin: String, directory: String, listen: String, advertise: String,
+        monitor: String? = nil
     ) {
         self.token = token
         self.admin = admin
         self.directory = directory
         self.listen = listen
         self.advertise = advertise
+        self.monitor = monitor
     }
 
     package struct Outcome: Sendable {
@@ -35,6 +38,9 @@ package struct Joining: Sendable {
     package func join() async throws -> Outcome {
         guard (try? IdentityDirectory.open(at: directory).has(IdentityDirectory.keyName)) != true
         else { throw NodeError.alreadyJoined(directory) }
+        if let monitor, NodeAddress(monitor) == nil {
+            throw ConfigurationError(faults: ["monitor: \(monitor) is not host:port"])
+        }
         do { try IdentityDirectory.checkVacancy(at: directory) } catch {
             throw NodeError.directory(error)
         }
@@ -82,7 +88,7 @@ package struct Joining: Sendable {
             mesh: token.mesh, name: name, address: advertise, acceptor: prepared.acceptor.node,
             acceptorAddress: admin, joinedAt: MachineClock.wallSeconds)
         let configuration = NodeConfiguration(
-            name: name, listen: listen, advertise: advertise, admin: admin)
+            name: name, listen: listen, advertise: advertise, admin: admin, monitor: monitor)
         do {
             _ = try IdentityDirectory.create(
                 at: directory, key: identity, passphrase: nil,

@@ -33,6 +33,16 @@ final class PeerMail: Sendable {
         queue.wake()
     }
 
+    /// The peers whose last delivery failed.
+    var unreachable: [NodeID] {
+        queues.values.filter {
+            switch $0.reachability {
+            case .dead, .unreachable: true
+            case .reachable, nil: false
+            }
+        }.map(\.node).sorted()
+    }
+
     /// Delivers until the task is cancelled, also where there is nobody to deliver to.
     func run() async throws {
         await withDiscardingTaskGroup { group in

@@ -190,7 +190,9 @@ final class RunHistory: Sendable {
             }
             let past = state.passing.filter { $0.height <= header.height }
             state.passing.removeAll { $0.height <= header.height }
-            return past.map(\.blob).filter { !state.kept.contains($0) }
+            // A later round, or a run with the same settings, may have come to the same bytes.
+            let needed = state.kept.union(state.passing.lazy.map(\.blob))
+            return past.map(\.blob).filter { !needed.contains($0) }
         }
         for blob in past {
             do { try blobs.remove(blob) } catch {

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Wakes one waiter, or the next one who comes. Rings do not add up.
-final class Doorbell: Sendable {
+package final class Doorbell: Sendable {
     private struct State {
         var rung = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -9,7 +9,9 @@ final class Doorbell: Sendable {
 
     private let state = Mutex(State())
 
-    func ring() {
+    package init() {}
+
+    package func ring() {
         let waiter = state.withLock { state in
             defer { state.waiter = nil }
             if state.waiter == nil { state.rung = true }
@@ -19,7 +21,7 @@ final class Doorbell: Sendable {
     }
 
     /// Returns at a ring, when the task is cancelled, or after `limit`.
-    func wait(atMost limit: Duration? = nil) async {
+    package func wait(atMost limit: Duration? = nil) async {
         guard let limit else { return await park() }
         await withTaskGroup { group in
             group.addTask {

@@ -24,14 +24,18 @@ package final class MeshClient: Sendable {
     }
 
     private let state: Mutex<State>
+    private let bindings: BindingMemory
     private let group: any EventLoopGroup
     private let now: @Sendable () -> UInt64
 
+    /// `bindings` is shared with the node's listener where there is one.
     package init(
-        identity: TLSIdentity, eventLoopGroup: any EventLoopGroup,
+        identity: TLSIdentity, bindings: BindingMemory = BindingMemory(),
+        eventLoopGroup: any EventLoopGroup,
         now: @escaping @Sendable () -> UInt64 = WallClock.seconds
     ) {
         state = Mutex(State(identity: identity))
+        self.bindings = bindings
         group = eventLoopGroup
         self.now = now
     }
@@ -74,8 +78,9 @@ package final class MeshClient: Sendable {
         }
     }
 
-    /// Presents this leaf from now on: every peer is connected to anew.
-    package func replace(identity: TLSIdentity) async {
+    /// Presents this leaf from now on: every later call connects anew. What is under way on the
+    /// connections before goes on until they are closed, which is the caller's to do.
+    package func replace(identity: TLSIdentity) -> RetiredConnections {
         let old = state.withLock { state in
             let old = state.links
             state.identity = identity
@@ -84,7 +89,16 @@ package final class MeshClient: Sendable {
             }
             return old
         }
-        for link in old.values { await link.close() }
+        return RetiredConnections(links: Array(old.values))
+    }
+
+    /// Connections that present a leaf which was replaced.
+    package struct RetiredConnections: Sendable {
+        fileprivate let links: [PeerLink]
+
+        package func close() async {
+            for link in links { await link.close() }
+        }
     }
 
     /// Closes every connection. To be awaited before the client is let go.
@@ -181,15 +195,34 @@ package final class MeshClient: Sendable {
         return rest.count <= 64 ? String(validating: rest, as: UTF8.self) : nil
     }
 
-    /// Runs `body` with the peer's session, once more with a new one where TLS failed: the peer may
-    /// have restarted with another leaf.
+    /// Runs `body` with the peer's session; once more where our own leaf was replaced meanwhile,
+    /// since the peer may already know the one this call presented as stale.
     func exchange<R: Sendable>(
         with node: NodeID,
         _ body: (_ session: PeerLink.Session, _ url: String) async throws -> R
     ) async throws(MeshClientError) -> R {
-        guard let link = state.withLock({ $0.isClosed ? nil : $0.links[node] }) else {
-            throw state.withLock { $0.isClosed } ? .closed : .unknownPeer(node)
+        let link = try link(to: node)
+        do { return try await exchange(over: link, body) } catch {
+            let current = try self.link(to: node)
+            guard current !== link else { throw error }
+            return try await exchange(over: current, body)
         }
+    }
+
+    private func link(to node: NodeID) throws(MeshClientError) -> PeerLink {
+        let (link, isClosed) = state.withLock { ($0.links[node], $0.isClosed) }
+        if isClosed { throw .closed }
+        guard let link else { throw .unknownPeer(node) }
+        return link
+    }
+
+    /// Runs `body` with the peer's session, once more with a new one where TLS failed: the peer may
+    /// have restarted with another leaf.
+    private func exchange<R: Sendable>(
+        over link: PeerLink,
+        _ body: (_ session: PeerLink.Session, _ url: String) async throws -> R
+    ) async throws(MeshClientError) -> R {
+        let node = link.node
         let url = "https://\(node.hostName):\(link.address.port)"
         let session = try await link.current()
         do { return try await body(session, url) } catch {
@@ -215,6 +248,7 @@ package final class MeshClient: Sendable {
     private func link(
         to node: NodeID, at address: MeshAddress, identity: TLSIdentity
     ) -> PeerLink {
-        PeerLink(to: node, at: address, discovery: discovery(identity))
+        PeerLink(
+            to: node, at: address, discovery: discovery(identity), bindings: bindings)
     }
 }

@@ -17,6 +17,8 @@ package enum MeshClientError: Error, Hashable, Sendable {
     case notAuthentic(NodeID, PeerCertificateError)
     /// It shows an older key than this node has shown before.
     case staleBinding(NodeID, sequence: UInt64, seen: UInt64)
+    /// It shows another key under a number that this node has shown before.
+    case conflictingBinding(NodeID, sequence: UInt64)
     /// The peer's TLS layer would not have us: not in its roster, or a binding it knows as stale.
     case refusedByPeer(NodeID)
     case busy(NodeID, retryAfter: Duration)
@@ -34,10 +36,22 @@ package enum MeshClientError: Error, Hashable, Sendable {
     package var saysDead: Bool {
         switch self {
         case .connectionRefused, .connectionLost: true
-        case .unknownPeer, .timedOut, .unreachable, .notAuthentic, .staleBinding, .refusedByPeer,
-            .busy, .status, .responseTooLarge, .malformedResponse, .blob, .noHolder, .cancelled,
-            .closed:
+        case .unknownPeer, .timedOut, .unreachable, .notAuthentic, .staleBinding,
+            .conflictingBinding, .refusedByPeer, .busy, .status, .responseTooLarge,
+            .malformedResponse, .blob, .noHolder, .cancelled, .closed:
             false
+        }
+    }
+}
+
+extension MeshClientError {
+    init(_ refusal: PeerRefusal) {
+        switch refusal {
+        case .notInRoster(let node): self = .unknownPeer(node)
+        case .staleBinding(let node, let sequence, let seen):
+            self = .staleBinding(node, sequence: sequence, seen: seen)
+        case .conflictingBinding(let node, let sequence):
+            self = .conflictingBinding(node, sequence: sequence)
         }
     }
 }

@@ -18,17 +18,17 @@ actor PeerLink {
     private let discovery: PeerDiscovery
     private var session: Session?
     private var opening: Task<Result<Session, MeshClientError>, Never>?
-    private var newestSequence: UInt64
+    private let bindings: BindingMemory
     private var isClosed = false
 
     init(
         to node: NodeID, at address: MeshAddress, discovery: PeerDiscovery,
-        newestSequence: UInt64 = 0
+        bindings: BindingMemory
     ) {
         self.node = node
         self.address = address
         self.discovery = discovery
-        self.newestSequence = newestSequence
+        self.bindings = bindings
     }
 
     /// The pinned client, discovered at the first use.
@@ -76,9 +76,8 @@ actor PeerLink {
             return .failure(
                 .notAuthentic(node, .anotherIdentity(named: node.text, bound: peer.node)))
         }
-        let sequence = peer.binding.sequence
-        guard sequence >= newestSequence else {
-            return .failure(.staleBinding(node, sequence: sequence, seen: newestSequence))
+        do throws(PeerRefusal) { try bindings.admit(peer.binding) } catch {
+            return .failure(MeshClientError(error))
         }
         if let failed, failed.leaf.leafDER == peer.leafDER {
             return .failure(.refusedByPeer(node))
@@ -86,7 +85,6 @@ actor PeerLink {
         do {
             let fresh = Session(http: try pinnedClient(peer), leaf: peer)
             let old = session
-            newestSequence = sequence
             session = fresh
             try? await old?.http.shutdown()
             return .success(fresh)

@@ -93,6 +93,11 @@ package struct MeshResponse: Hashable, Sendable {
         MeshResponse(status: status, contentType: "application/json", body: body)
     }
 
+    package static func text(_ text: String, status: Int = 200) -> MeshResponse {
+        MeshResponse(
+            status: status, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))
+    }
+
     package static func busy(retryAfter: Duration) -> MeshResponse {
         var response = problem(503, type: "busy", "try again later")
         response.headers["retry-after"] = "\(max(1, retryAfter.components.seconds))"

@@ -10,11 +10,13 @@ import Testing
 struct LiveNode: Sendable {
     let member: TestMesh.Member
     let log: LogRecorder
+    let renewal = RenewalRequest()
     private let task: Task<Void, any Error>
 
     init(_ member: TestMesh.Member) {
         let log = LogRecorder()
-        let service = NodeService(directory: member.directory, logger: log.logger)
+        let service = NodeService(
+            directory: member.directory, logger: log.logger, renewal: renewal)
         self.member = member
         self.log = log
         task = Task { try await service.run() }

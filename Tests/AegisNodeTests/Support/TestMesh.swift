@@ -5,6 +5,7 @@ import AegisNode
 import AegisProtocol
 import AegisTransport
 import Glibc
+import Synchronization
 
 /// A founded mesh: the admin's key, and a directory for each participant as joining and founding
 /// leave it.
@@ -93,9 +94,13 @@ struct TestMesh: Sendable {
         try member.directory.saveGenesis(document)
     }
 
+    private static let leaves = Atomic<UInt64>(0)
+
     func tls(_ key: IdentityKey) throws -> TLSIdentity {
         let now = WallClock.seconds()
-        return try TLSIdentity.issue(for: key, mesh: mesh, sequence: now * 1_000, now: now)
+        // Above every earlier one, also within a second.
+        let sequence = now * 1_000 + Self.leaves.add(1, ordering: .relaxed).newValue
+        return try TLSIdentity.issue(for: key, mesh: mesh, sequence: sequence, now: now)
     }
 
     /// A command as the admin would sign it, or whoever has `key`.
