@@ -23,7 +23,7 @@ package struct Adversary: Sendable {
     package init(_ attack: Attack, count: Int, seed: UInt64) {
         self.attack = attack
         self.count = count
-        random = SimulationRandom(seed)
+        random = SimulationRandom(seed, stream: .traitor)
     }
 
     /// What the hostile nodes send in a round.
