@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "aegis", targets: ["aegis"]),
         .executable(name: "aegis-node", targets: ["aegis-node"]),
         .executable(name: "aegis-admin", targets: ["aegis-admin"]),
+        .executable(name: "aegis-sim", targets: ["aegis-sim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -68,6 +69,11 @@ let package = Package(
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
+
+        // Our own kernels in C, each target imported by exactly one module.
+        .target(name: "CLearning"),
+        .target(name: "CScattering"),
 
         // Pure: no I/O, no clock, no global randomness.
         .target(name: "AegisCore", swiftSettings: strict),
@@ -75,10 +81,16 @@ let package = Package(
         .target(
             name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
             swiftSettings: strictMemory),
-        .target(name: "AegisPrivacy", dependencies: ["AegisCore"], swiftSettings: strict),
-        .target(name: "AegisAggregation", dependencies: ["AegisCore"], swiftSettings: strict),
         .target(
-            name: "AegisLearning", dependencies: ["AegisCore", "AegisPrivacy", "CBLAS"],
+            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
+        .target(
+            name: "CAggregation", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
+        .target(
+            name: "AegisAggregation", dependencies: ["AegisCore", "CAggregation"],
+            swiftSettings: strict),
+        .target(
+            name: "AegisLearning",
+            dependencies: ["AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering"],
             swiftSettings: strict),
 
         // Shells: disk, network, clock.
@@ -95,6 +107,12 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
+            name: "AegisData",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy", "AegisStore", yams,
+            ],
+            swiftSettings: strict),
+        .target(
             name: "AegisTransport",
             dependencies: [
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
@@ -107,7 +125,7 @@ let package = Package(
             name: "AegisNode",
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
-                "AegisAggregation", "AegisLearning", "AegisIdentity", "AegisStore",
+                "AegisAggregation", "AegisData", "AegisLearning", "AegisIdentity", "AegisStore",
                 "AegisTransport", "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
                 unixSignals, yams,
             ],
@@ -132,18 +150,46 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisPrivacy", "AegisReport", argumentParser,
+                "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
+                "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", argumentParser,
                 asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
             name: "aegis-node",
-            dependencies: ["AegisAPI", "AegisNode", "AegisTelemetry", argumentParser, logging],
+            dependencies: [
+                "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", argumentParser, logging,
+            ],
             path: "agents/aegis-node", swiftSettings: strict),
         .executableTarget(
             name: "aegis-admin",
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-sim",
+            dependencies: [
+                "AegisCore", "AegisCrypto", "AegisProtocol", "AegisSimulation", argumentParser,
+                yams,
+            ],
+            path: "simulations/aegis-sim", swiftSettings: strict),
+
+        // Measures training speed; benchmarks/learning-speed/compare runs it beside others.
+        .executableTarget(
+            name: "learning-speed",
+            dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
+            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
+            swiftSettings: strict),
+
+        // The measurements.
+        .executableTarget(
+            name: "aegis-attacks",
+            dependencies: [
+                "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
+            ],
+            path: "benchmarks/aegis-attacks", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-aggregation-speed", dependencies: ["AegisAggregation", "AegisCore"],
+            path: "benchmarks/aegis-aggregation-speed", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(
@@ -166,11 +212,18 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AegisLearningTests",
-            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"],
-            swiftSettings: strict),
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy", "CLearning"],
+            exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            name: "AegisDataTests", dependencies: ["AegisData", "AegisLearning", "AegisStore"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "AegisStoreTests",
+            dependencies: ["AegisCore", "AegisPrivacy", "AegisStore", "CPowerCut", crypto],
             swiftSettings: strict),
+        .target(
+            name: "CPowerCut", path: "Tests/CPowerCut",
+            linkerSettings: [.linkedLibrary("sqlite3")]),
         .testTarget(
             name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
         .testTarget(
@@ -189,7 +242,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "aegisTests",
-            dependencies: ["aegis", "AegisAPI", "AegisPrivacy", argumentParser],
+            dependencies: [
+                "aegis", "AegisAPI", "AegisCore", "AegisPrivacy", "AegisStore", argumentParser,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "AegisTransportTests",
@@ -203,7 +258,8 @@ let package = Package(
             dependencies: ["AegisCore", "AegisProtocol", "AegisSimulation"],
             swiftSettings: strict),
         .testTarget(
-            name: "AegisSimulationTests", dependencies: ["AegisSimulation"],
+            name: "AegisSimulationTests",
+            dependencies: ["AegisProtocol", "AegisSimulation", yams],
             swiftSettings: strict),
         .testTarget(
             name: "AegisNodeTests",

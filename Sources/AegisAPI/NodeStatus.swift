@@ -12,6 +12,8 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     package var privacy: [DatasetPrivacy]
     package var refusals: [Refusal]
     package var rounds: [RoundMeasurement]
+    /// Whose updates the rule left out in the run's rounds, the most often first.
+    package var dropped: [DropCount]
 
     package enum State: String, Codable, Sendable {
         case idle, training, agreeing, syncing, stopped
@@ -49,14 +51,18 @@ package struct NodeStatus: Codable, Hashable, Sendable {
         package var epsilon: Double
         package var delta: Double
         package var budgetEpsilon: Double
+        /// Which generator makes the noise: fast or exact.
+        package var noise: String?
 
         package init(
-            dataset: String, epsilon: Double, delta: Double, budgetEpsilon: Double
+            dataset: String, epsilon: Double, delta: Double, budgetEpsilon: Double,
+            noise: String? = nil
         ) {
             self.dataset = dataset
             self.epsilon = epsilon
             self.delta = delta
             self.budgetEpsilon = budgetEpsilon
+            self.noise = noise
         }
     }
 
@@ -78,7 +84,7 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     package init(
         node: String, name: String, version: String, state: State, height: UInt64, view: Int,
         peakResidentMegabytes: Double, run: RunProgress?, privacy: [DatasetPrivacy],
-        refusals: [Refusal], rounds: [RoundMeasurement]
+        refusals: [Refusal], rounds: [RoundMeasurement], dropped: [DropCount] = []
     ) {
         self.node = node
         self.name = name
@@ -91,6 +97,7 @@ package struct NodeStatus: Codable, Hashable, Sendable {
         self.privacy = privacy
         self.refusals = refusals
         self.rounds = rounds
+        self.dropped = dropped
     }
 }
 
@@ -111,11 +118,13 @@ package struct RoundMeasurement: Codable, Hashable, Sendable {
     package var epsilon: Double?
     /// Digest of the committed model.
     package var model: String
+    /// Whom the rule heard; absent where this node did not compute the round itself.
+    package var aggregation: RoundExplanation?
 
     package init(
         run: String, round: Int, height: UInt64, view: Int, coordinator: String,
         participants: [String], seconds: Double, loss: Double?, accuracy: Double?, epsilon: Double?,
-        model: String
+        model: String, aggregation: RoundExplanation? = nil
     ) {
         self.run = run
         self.round = round
@@ -128,5 +137,6 @@ package struct RoundMeasurement: Codable, Hashable, Sendable {
         self.accuracy = accuracy
         self.epsilon = epsilon
         self.model = model
+        self.aggregation = aggregation
     }
 }

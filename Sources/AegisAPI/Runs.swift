@@ -35,6 +35,13 @@ package struct RunView: Codable, Sendable, Equatable {
     /// σ as it was given or calibrated.
     package var noiseMultiplier: Double?
     package var model: String?
+    /// The squared length of a step's noise over the largest of a gradient; above 1 a robust rule
+    /// sees mostly noise. Absent without privacy.
+    package var noiseToSignal: Double?
+    /// What the run may not do as it was submitted, in words.
+    package var warnings: [String] = []
+    /// Whose updates the rule left out, the most often first.
+    package var dropped: [DropCount] = []
     /// What was submitted.
     package var specification: JSONValue
 
@@ -92,10 +99,13 @@ package struct RoundView: Codable, Sendable, Equatable {
     /// Digest of the certified proposal, `sha256:…`.
     package var certificate: String?
     package var measures: [Measure]
+    /// Whom the rule heard, with names of the roster, as most of the nodes computed it.
+    package var aggregation: RoundExplanation?
 
     package init(
         round: Int, height: UInt64, view: Int, coordinator: String, participants: [String],
-        model: String?, certificate: String?, measures: [Measure]
+        model: String?, certificate: String?, measures: [Measure],
+        aggregation: RoundExplanation? = nil
     ) {
         self.round = round
         self.height = height
@@ -105,6 +115,7 @@ package struct RoundView: Codable, Sendable, Equatable {
         self.model = model
         self.certificate = certificate
         self.measures = measures
+        self.aggregation = aggregation
     }
 
     /// The slowest node's time: when the round was over for everybody.

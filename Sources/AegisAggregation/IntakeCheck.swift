@@ -1,9 +1,14 @@
+package import AegisCore
+import CAggregation
+
 /// Why an update is not admitted to a rule.
 package enum IntakeError: Error, Hashable, Sendable {
     case wrongShape(expected: Int, actual: Int)
     /// The first value that is infinite or not a number.
     case notFinite(index: Int)
     case normAboveBound(norm: Double, bound: Double)
+    /// Negative, not a number, or above what a participant may declare.
+    case weightOutOfBounds(weight: Double, max: Double)
 }
 
 /// What every update must meet before a rule sees it. A rule's guarantee is about numbers: an
@@ -12,10 +17,13 @@ package struct IntakeCheck: Hashable, Sendable {
     package let parameterCount: Int
     /// The largest Euclidean norm: bounds a hostile update's pull to this over n under the mean.
     package let normMax: Double
+    /// The largest weight: what bounds the pull of a participant that claims many examples.
+    package let weightMax: Double
 
-    package init(parameterCount: Int, normMax: Double) {
+    package init(parameterCount: Int, normMax: Double, weightMax: Double = .infinity) {
         self.parameterCount = parameterCount
         self.normMax = normMax
+        self.weightMax = weightMax
     }
 
     /// The update's norm, computed alike on every node, so that all admit or all refuse.
@@ -24,60 +32,73 @@ package struct IntakeCheck: Hashable, Sendable {
         guard update.count == parameterCount else {
             throw .wrongShape(expected: parameterCount, actual: update.count)
         }
-        let squared = sumOfSquares(update)
+        let squared = update.withBytes { sumOfSquares($0) }
         // Squares of float32 values cannot overflow binary64: only a bad value makes a bad sum.
-        guard squared.isFinite else { throw .notFinite(index: firstNotFinite(update)) }
+        guard squared.isFinite else {
+            throw .notFinite(index: update.withBytes { firstNotFinite($0) })
+        }
         let norm = squared.squareRoot()
         guard norm <= normMax else { throw .normAboveBound(norm: norm, bound: normMax) }
         return norm
     }
 
-    private func firstNotFinite(_ update: some UpdateSource) -> Int {
-        var found: Int?
-        forEachBlock(of: update.count) { range in
-            guard found == nil else { return }
-            update.withValues(in: range) { values in
-                found = values.firstIndex { !$0.isFinite }.map { range.lowerBound + $0 }
+    /// The updates a rule may see, and why it may not see the others; both in the order given.
+    package func admit(
+        _ updates: [NodeUpdate]
+    ) -> (admitted: [NodeUpdate], refused: [(node: NodeID, reason: IntakeError)]) {
+        var admitted: [NodeUpdate] = []
+        var refused: [(node: NodeID, reason: IntakeError)] = []
+        for update in updates {
+            do throws(IntakeError) {
+                try checkWeight(update.weight)
+                try check(update.values)
+                admitted.append(update)
+            } catch {
+                refused.append((update.node, error))
             }
         }
-        return found ?? update.count
+        return (admitted, refused)
     }
+
+    private func checkWeight(_ weight: Double) throws(IntakeError) {
+        guard weight >= 0, weight <= weightMax, weight.isFinite else {
+            throw .weightOutOfBounds(weight: weight, max: weightMax)
+        }
+    }
+}
+
+private func firstNotFinite(_ bytes: UnsafeRawBufferPointer) -> Int {
+    let count = bytes.count / 4
+    return (0..<count).first {
+        !bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self).isFinite
+    } ?? count
 }
 
 /// The sum of squares in binary64: eight lanes, value i in lane i mod 8, added up in a fixed tree.
 /// The order is part of the protocol: another one gives other last bits, and another verdict.
-func sumOfSquares(_ update: some UpdateSource) -> Double {
-    var lanes = SIMD8<Double>.zero
-    forEachBlock(of: update.count) { range in
-        update.withValues(in: range) { values in
-            let whole = values.count / 8 * 8
-            var index = 0
-            while index < whole {
-                let value = SIMD8<Double>(
-                    Double(values[index]), Double(values[index + 1]),
-                    Double(values[index + 2]), Double(values[index + 3]),
-                    Double(values[index + 4]), Double(values[index + 5]),
-                    Double(values[index + 6]), Double(values[index + 7]))
-                lanes += value * value
-                index += 8
-            }
-            while index < values.count {
-                let value = Double(values[index])
-                lanes[index - whole] += value * value
-                index += 1
-            }
+func sumOfSquares(_ bytes: UnsafeRawBufferPointer) -> Double {
+    guard let values = bytes.baseAddress else { return 0 }
+    let level = aggregation_level_here()
+    return withUnsafeTemporaryAllocation(of: Double.self, capacity: blockValues + 8) { scratch in
+        guard let block = scratch.baseAddress else { return 0 }
+        let lanes = block + blockValues
+        lanes.initialize(repeating: 0, count: 8)
+        var start = 0
+        while start < bytes.count / 4 {
+            let count = min(blockValues, bytes.count / 4 - start)
+            aggregation_widen(level, values + 4 * start, count, block)
+            let padded = (count + 7) / 8 * 8
+            for index in count..<padded { block[index] = 0 }
+            aggregation_squares(level, block, padded, 1, padded, nil, lanes)
+            start += count
         }
+        return sum(ofLanes: lanes)
     }
-    let four = lanes.lowHalf + lanes.highHalf
-    let two = four.lowHalf + four.highHalf
-    return two[0] + two[1]
 }
 
-func forEachBlock(of count: Int, _ body: (Range<Int>) -> Void) {
-    var start = 0
-    while start < count {
-        let end = min(start + blockValues, count)
-        body(start..<end)
-        start = end
-    }
+/// Eight lanes of a sum: always in this tree.
+func sum(ofLanes lanes: UnsafePointer<Double>) -> Double {
+    let (a, b) = (lanes[0] + lanes[4], lanes[1] + lanes[5])
+    let (c, d) = (lanes[2] + lanes[6], lanes[3] + lanes[7])
+    return (a + c) + (b + d)
 }

@@ -1,22 +1,19 @@
-/// The values of one update, read block by block, so that a memory-mapped file works as well as
-/// an array and no rule needs all updates in memory.
+/// The values of one update, wherever they lie: an array or a memory-mapped file. Rules read them
+/// block by block, so no rule needs a copy of all updates.
 package protocol UpdateSource {
     var count: Int { get }
-    /// Lends the values of `range`, which lies within `0..<count`.
-    func withValues(
-        in range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) -> Void)
+    /// Lends `count` little-endian float32 values, aligned or not.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result
 }
 
 extension [Float]: UpdateSource {
-    package func withValues(
-        in range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) -> Void
-    ) {
-        withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(body)
     }
 }
 
 /// Little-endian float32 values anywhere in memory that outlives this value: a mapped file's data
-/// section. Unaligned memory is copied a block at a time, aligned memory is lent as it is.
+/// section.
 package struct RawUpdate: UpdateSource {
     package let count: Int
     private let bytes: UnsafeRawBufferPointer
@@ -28,26 +25,23 @@ package struct RawUpdate: UpdateSource {
         count = bytes.count / 4
     }
 
-    package func withValues(
-        in range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) -> Void
-    ) {
-        let slice = UnsafeRawBufferPointer(
-            rebasing: bytes[4 * range.lowerBound..<4 * range.upperBound])
-        let alignment = MemoryLayout<Float>.alignment
-        if let address = slice.baseAddress,
-            !UInt(bitPattern: address).isMultiple(of: UInt(alignment))
-        {
-            let values = range.map {
-                slice.loadUnaligned(
-                    fromByteOffset: 4 * ($0 - range.lowerBound), as: Float.self)
-            }
-            values.withUnsafeBufferPointer(body)
-        } else {
-            body(slice.bindMemory(to: Float.self))
-        }
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        body(bytes)
     }
 }
 
-/// Values a kernel works on at once: few enough that a block of each of a mesh's updates and the
-/// accumulators stay in the first-level cache together.
-let blockValues = 1024
+/// Lends the values of all sources at once, in their order.
+func withPointers<Result>(
+    to sources: [any UpdateSource], _ body: ([UnsafeRawPointer]) -> Result
+) -> Result {
+    func next(_ collected: [UnsafeRawPointer]) -> Result {
+        guard collected.count < sources.count else { return body(collected) }
+        return sources[collected.count].withBytes { bytes in
+            // An empty update has no address; nothing is read from it.
+            let address = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8)
+            guard let address else { preconditionFailure("eight is an address") }
+            return next(collected + [address])
+        }
+    }
+    return next([])
+}

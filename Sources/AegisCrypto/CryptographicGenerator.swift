@@ -1,3 +1,4 @@
+import AegisCore
 import CSodium
 
 /// The generator behind privacy noise: ChaCha20 keyed by the system's generator, with fast key
@@ -7,7 +8,7 @@ import CSodium
 ///
 /// A class: a copied struct would hand out the same noise twice, which cancels its protection.
 /// Not Sendable: each task makes its own.
-@safe package final class CryptographicGenerator: RandomNumberGenerator {
+@safe package final class CryptographicGenerator: SplittableGenerator {
     /// Key, then output: one run of the stream cipher.
     private static let bytes = 16_384
     private static let keyBytes = 32
@@ -56,6 +57,13 @@ import CSodium
         unsafe Self.stream(into: start, count: output.count, key: key)
         unsafe sodium_memzero(key, Self.keyBytes)
         offset += Self.keyBytes
+    }
+
+    /// Another one, keyed by 32 bytes of this one's output, which are erased here.
+    package func split() -> CryptographicGenerator {
+        unsafe CryptographicGenerator(writeKey: {
+            unsafe self.fill(UnsafeMutableRawBufferPointer(start: $0, count: Self.keyBytes))
+        })
     }
 
     package func bytes(_ count: Int) -> [UInt8] {

@@ -48,8 +48,4 @@ package enum LinearAlgebra {
             CblasRowMajor, CblasTrans, CblasNoTrans, blasint(m), blasint(n), blasint(k), 1,
             left, blasint(m), right, blasint(n), 1, result, blasint(n))
     }
-
-    static func squaredNorm(_ vector: Input, count: Int) -> Float {
-        cblas_sdot(blasint(count), vector, 1, vector, 1)
-    }
 }

@@ -83,8 +83,8 @@ struct SafetensorsHeader {
 
 /// As much of JSON (RFC 8259) as such a header needs: strings and whole numbers.
 struct JSONText {
-    private let bytes: [UInt8]
-    private(set) var offset = 0
+    let bytes: [UInt8]
+    var offset = 0
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -209,12 +209,12 @@ struct JSONText {
         return value
     }
 
-    private mutating func skipSpace() {
+    mutating func skipSpace() {
         while offset < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[offset]) {
             offset += 1
         }
     }
 
     /// The header starts after the eight bytes of its length.
-    private var malformed: SafetensorsError { .malformedHeader(at: 8 + offset) }
+    var malformed: SafetensorsError { .malformedHeader(at: 8 + offset) }
 }

@@ -1,10 +1,10 @@
 import AegisCore
 import AegisProtocol
 
-/// A disk that loses at a crash what was not synchronised.
+/// A disk that loses at a crash what was not synchronised, or keeps the first part of it.
 struct SimulatedDisk {
-    private var journal: [JournalRecord] = []
-    private var commits: [CommitRecord] = []
+    private(set) var journal: [JournalRecord] = []
+    private(set) var commits: [CommitRecord] = []
     private var chain: ChainState
     private var pendingRecords: [JournalRecord] = []
     private var pendingCommits: [(CommitRecord, ChainState)] = []
@@ -20,6 +20,8 @@ struct SimulatedDisk {
 
     init(_ chain: ChainState) { self.chain = chain }
 
+    var isPending: Bool { !pendingRecords.isEmpty }
+
     mutating func append(_ record: JournalRecord) { pendingRecords.append(record) }
 
     mutating func append(_ commit: CommitRecord, _ state: ChainState) {
@@ -28,7 +30,7 @@ struct SimulatedDisk {
 
     mutating func synchroniseJournal() {
         journal += pendingRecords
-        pendingRecords = []
+        pendingRecords.removeAll(keepingCapacity: true)
     }
 
     mutating func synchroniseCommits() {
@@ -46,14 +48,19 @@ struct SimulatedDisk {
         }
     }
 
-    mutating func crash() {
+    var pendingCount: Int { pendingRecords.count }
+
+    /// Whole records of what was being written may have reached the disk; the one that was torn is
+    /// recognised by its check and dropped (§2.11).
+    mutating func crash(keeping kept: Int) {
+        journal += pendingRecords.prefix(kept)
         pendingRecords = []
         pendingCommits = []
     }
 
     mutating func loseJournal() { journal = [] }
 
-    /// The envelope recorded for a slot, and whether its payload is this one.
+    /// The envelope recorded for a slot.
     func recorded(_ slot: SigningSlot) -> SignedEnvelope? {
         for case .signed(slot, let envelope) in pendingRecords.reversed() { return envelope }
         for case .signed(slot, let envelope) in journal.reversed() { return envelope }

@@ -6,29 +6,33 @@ struct SimulatedMesh {
     let rules: MeshRules
     let commands: [SignedEnvelope]
 
-    init(_ options: SimulationOptions) {
-        let cryptography = SymbolicCryptography()
-        let admin = Self.node(200)
+    init(
+        _ options: SimulationOptions, _ cryptography: any SimulationCryptography,
+        breaches: RuleBreaches
+    ) {
+        let admin = cryptography.node(200)
         guard let mesh = MeshID(Array(repeating: 7, count: 16)),
             let run = RunID(Array(repeating: 9, count: 16))
         else { preconditionFailure("sixteen bytes each") }
-        let policy = MeshPolicy(strictThree: options.strictThree, viewTimeoutMilliseconds: 1_000)
+        let isStrict = options.strictThree > 0
+        let policy = MeshPolicy(strictThree: isStrict, viewTimeoutMilliseconds: 1_000)
         let founding = FoundingStatement(
             mesh: mesh, name: "simulated", admin: admin, policy: policy,
             foundedAt: UInt64(Simulation.epoch - 1_000_000))
         let entries = (0..<options.participants).map { index in
             RosterEntry(
-                node: Self.node(UInt8(index + 1)), name: "node-\(index)", address: "-:\(index)")
+                node: cryptography.node(UInt8(index + 1)), name: "node-\(index)",
+                address: "-:\(index)")
         }
-        guard
-            let roster = try? Roster(
-                epoch: 1, entries: entries, strictThree: options.strictThree)
+        guard let roster = try? Roster(epoch: 1, entries: entries, strictThree: isStrict)
         else { preconditionFailure("distinct names and nodes") }
         let genesis = GenesisStatement(
             mesh: mesh, founding: cryptography.digest(founding.payload), roster: roster)
-        rules = MeshRules(founding: founding, genesis: genesis, cryptography: cryptography)
+        rules = MeshRules(
+            founding: founding, genesis: genesis, cryptography: cryptography,
+            breaches: breaches)
         var actions: [Command.Action] = [.start(Self.specification(run, options))]
-        if options.isStopped { actions.append(.stop(run, reason: "enough")) }
+        if options.stopped > 0 { actions.append(.stop(run, reason: "enough")) }
         commands = actions.enumerated().map { index, action in
             let command = Command(
                 mesh: mesh, sequence: UInt64(index + 1),
@@ -37,14 +41,7 @@ struct SimulatedMesh {
         }
     }
 
-    private static func node(_ number: UInt8) -> NodeID {
-        guard let node = NodeID(Array(repeating: number, count: 32)) else {
-            preconditionFailure("thirty-two bytes")
-        }
-        return node
-    }
-
-    private static func specification(
+    static func specification(
         _ run: RunID, _ options: SimulationOptions
     ) -> RunSpecification {
         RunSpecification(
@@ -57,6 +54,6 @@ struct SimulatedMesh {
             aggregation: AggregationDeclaration(
                 rule: .mean, byzantine: 0, updateNormMaxMillionths: 1),
             deadlines: Deadlines(softMilliseconds: 1_500, hardMilliseconds: 4_000),
-            participantsMin: options.participantsMin)
+            participantsMin: options.updatesMin)
     }
 }

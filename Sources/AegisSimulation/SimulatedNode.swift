@@ -4,21 +4,42 @@ import AegisProtocol
 /// One process of the mesh: its participant while it runs, its disk always.
 struct SimulatedNode {
     let id: NodeID
-    /// One of two processes with one key. Nothing is promised to or asked of it.
+    /// For transcripts: the name in the roster, and which of two processes with one key.
+    let name: String
+    /// A traitor, or one of two processes with one key. Nothing is promised to or asked of it.
     let isByzantine: Bool
+    /// What a traitor knows; nil for everybody else.
+    var traitor: Traitor?
     var disk: SimulatedDisk
     /// Nil while it is down.
     var participant: Participant?
     /// Grows with each start: what was under way for an earlier process is void.
     var incarnation = 0
     var isDeadForever = false
-    var timers: [TimerID: Int] = [:]
+    /// Until when the process stands still.
+    var pausedUntil = 0
+    let isSlow: Bool
+    var timers: [Int?] = Array(repeating: nil, count: TimerID.allCases.count)
     /// Changes with each request: an earlier training is void.
     var training = 0
     /// Its clock's difference from the true time.
-    let clockOffset: Int
+    var clockOffset: Int
 
     var isUp: Bool { participant != nil }
+}
+
+extension TimerID {
+    var position: Int {
+        switch self {
+        case .view: 0
+        case .softDeadline: 1
+        case .hardDeadline: 2
+        case .command: 3
+        case .retransmission: 4
+        case .catchUp: 5
+        case .training: 6
+        }
+    }
 }
 
 /// What happens in a simulation.
@@ -33,5 +54,18 @@ enum SimulationEvent {
     case command(Int)
     case partition
     case killCoordinator
+    case pause
+    case clockJump
     case heal
+
+    /// Whose process must run for it to happen.
+    var node: Int? {
+        switch self {
+        case .deliver(_, _, let node), .input(_, let node, _), .timer(_, let node, _, _),
+            .trained(_, let node, _, _), .fetch(_, let node, _, _),
+            .synchronise(_, _, let node, _):
+            node
+        case .restart, .command, .partition, .killCoordinator, .pause, .clockJump, .heal: nil
+        }
+    }
 }

@@ -1,17 +1,26 @@
 import AegisCore
 import AegisProtocol
 
-// The network, and everything that goes wrong.
+// The network, and everything that goes wrong without anybody's intent.
 extension Simulation {
     mutating func send(_ statements: [Statement], from node: Int, to peer: NodeID) {
+        let isTraitor = nodes[node].traitor != nil
+        if isTraitor, attacks(options.withholding, at: node) { return }
+        let isLate = isTraitor && attacks(options.lateness, at: node)
         for other in nodes.indices where nodes[other].id == peer && other != node {
             guard nodes[other].isUp, !isBlocked[node][other] else { continue }
             // To two processes with one key: one, the other, or both.
-            if nodes[other].isByzantine, random.chance(300) { continue }
-            if isFaulty, random.chance(options.lossPerMille) { continue }
-            let copies = isFaulty && random.chance(options.duplicationPerMille) ? 2 : 1
+            if nodes[other].isByzantine, nodes[other].traitor == nil,
+                random[.network].chance(300)
+            {
+                continue
+            }
+            if strikes(.loss, options.loss, at: other) { continue }
+            let copies = strikes(.duplication, options.duplication, at: other) ? 2 : 1
             for _ in 0..<copies {
-                let delay = random.delay(least: 1, usual: options.delayMilliseconds)
+                var delay = 1 + random[.network].below(options.delayMilliseconds + 1)
+                if strikes(.straggling, options.straggling, at: other) { delay *= 40 }
+                if isLate { delay += random[.traitor].below(8_000) }
                 queue.schedule(
                     .deliver(statements, from: nodes[node].id, to: other), at: time + delay)
             }
@@ -20,19 +29,20 @@ extension Simulation {
 
     mutating func start(_ node: Int) {
         guard !nodes[node].isUp, !nodes[node].isDeadForever || isFaulty else { return }
-        if options.mutation == .journalLost, nodes[node].incarnation > 0 {
+        if setup.mutation == .journalLost, nodes[node].incarnation > 0 {
             nodes[node].disk.loseJournal()
         }
         nodes[node].incarnation += 1
-        nodes[node].timers = [:]
+        for timer in TimerID.allCases { nodes[node].timers[timer.position] = nil }
         let configuration = ParticipantConfiguration(
-            node: nodes[node].id, rules: rules, seed: seed &+ UInt64(node))
+            node: nodes[node].id, rules: rules, seed: setup.seed &+ UInt64(node))
         do {
             nodes[node].participant = try Participant(
                 configuration: configuration, restoring: nodes[node].disk.durable)
         } catch {
-            return checker.fail("node \(node) doesn't believe its own journal: \(error)")
+            return checker.fail("\(nodes[node].name) doesn't believe its own journal: \(error)")
         }
+        record(node, "starts")
         hint(node) { .peerReachable($0) }
         handle(.start, at: node)
     }
@@ -40,18 +50,23 @@ extension Simulation {
     mutating func crash(_ node: Int) {
         guard nodes[node].isUp else { return }
         note(0xdead &+ UInt64(node))
+        record(node, "is down")
         nodes[node].participant = nil
         nodes[node].incarnation += 1
-        nodes[node].disk.crash()
+        let pending = nodes[node].disk.pendingCount
+        let isTorn =
+            pending > 0 && strikes(.tornWrite, options.tornWrite, at: node, from: .process)
+        nodes[node].disk.crash(keeping: isTorn ? random[.process].below(pending) : 0)
         checker.forgetBindings(of: node)
         hint(node) { .peerUnreachable($0) }
+        let isLong = random[.process].chance(30)
         queue.schedule(
-            .restart(node: node), at: time + random.delay(least: 20, usual: 2_000))
+            .restart(node: node), at: time + 20 + random[.process].below(isLong ? 60_000 : 2_000))
     }
 
     /// Tells the others that a process is gone or back, as a refused connection does.
     private mutating func hint(_ node: Int, _ input: (NodeID) -> Input) {
-        guard options.isHinting, !nodes[node].isByzantine else { return }
+        guard options.hinting > 0, !nodes[node].isByzantine else { return }
         let id = nodes[node].id
         for other in nodes.indices where other != node && nodes[other].isUp {
             let input = input(id)
@@ -60,29 +75,75 @@ extension Simulation {
     }
 
     mutating func killCoordinator() {
-        guard isFaulty, let interval = options.coordinatorKillInterval else { return }
-        queue.schedule(.killCoordinator, at: time + interval)
+        guard isFaulty else { return }
+        queue.schedule(.killCoordinator, at: time + options.coordinatorKillInterval)
         guard
             let status = nodes.compactMap(\.participant?.status).max(by: { left, right in
                 (left.height, left.view) < (right.height, right.view)
             })
         else { return }
-        for node in nodes.indices where nodes[node].id == status.coordinator { crash(node) }
+        for node in nodes.indices
+        where nodes[node].id == status.coordinator && isKept(.kill, at: node) {
+            crash(node)
+        }
     }
 
-    /// Draws anew who reaches whom: two groups, a link in one direction, or everybody.
+    /// A process stands still; what reaches it waits.
+    mutating func pause() {
+        guard isFaulty else { return }
+        queue.schedule(
+            .pause,
+            at: time + options.pauseInterval / 2 + random[.process].below(options.pauseInterval))
+        let node = random[.process].below(nodes.count)
+        let length = random[.process].below(options.pauseMilliseconds + 1)
+        guard isKept(.pause, at: node) else { return }
+        record(node, "stands still for \(length) ms")
+        nodes[node].pausedUntil = time + length
+    }
+
+    /// A node's wall clock jumps by up to ten minutes.
+    mutating func clockJump() {
+        guard isFaulty else { return }
+        queue.schedule(
+            .clockJump,
+            at: time + options.clockJumpInterval / 2
+                + random[.clock].below(options.clockJumpInterval))
+        let node = random[.clock].below(nodes.count)
+        let offset = random[.clock].number(in: -600_000...600_000)
+        guard isKept(.clockJump, at: node) else { return }
+        nodes[node].clockOffset = offset
+    }
+
+    /// Draws anew who reaches whom: two groups, one alone, single links in one direction, or
+    /// everybody everybody.
     mutating func partition() {
-        guard isFaulty, let interval = options.partitionInterval else { return }
-        queue.schedule(.partition, at: time + interval / 2 + random.below(interval))
-        let isWhole = random.chance(300)
-        let isOneWay = random.chance(300)
-        let group = nodes.map { _ in random.chance(500) }
+        guard isFaulty else { return }
+        let interval = options.partitionInterval
+        queue.schedule(
+            .partition, at: time + interval / 2 + random[.network].below(interval))
+        let shape = random[.network].below(10)
+        let alone = random[.network].below(nodes.count)
+        let group = nodes.indices.map { node in
+            shape < 5 ? random[.network].chance(500) : node == alone
+        }
+        let links = nodes.map { _ in nodes.map { _ in random[.network].chance(200) } }
+        let isCut = shape < 8 && isKept(.partition, at: -1)
         for from in nodes.indices {
             for to in nodes.indices {
                 isBlocked[from][to] =
-                    !isWhole && (isOneWay ? random.chance(200) : group[from] != group[to])
+                    isCut && (shape < 6 ? group[from] != group[to] : links[from][to])
             }
         }
+        guard isCut else { return }
+        record(nil, "cut: \(cutLinks)")
+    }
+
+    private var cutLinks: String {
+        nodes.indices.flatMap { from in
+            nodes.indices.filter { from != $0 && isBlocked[from][$0] }.map {
+                "\(nodes[from].name)→\(nodes[$0].name)"
+            }
+        }.joined(separator: " ")
     }
 
     mutating func command(_ index: Int) {
@@ -91,18 +152,20 @@ extension Simulation {
         else { return }
         queue.schedule(.command(index), at: time + 2_000)
         for node in nodes.indices where nodes[node].isUp {
-            guard !isFaulty || !random.chance(300) else { continue }
+            guard !isFaulty || !random[.network].chance(300) else { continue }
             queue.schedule(
                 .deliver([.signed(commands[index])], from: rules.admin, to: node),
-                at: time + random.delay(least: 1, usual: options.delayMilliseconds))
+                at: time + 1 + random[.network].below(options.delayMilliseconds + 1))
         }
     }
 
     /// Faults end. Those that were to die for good are dead, the others come back.
     mutating func heal() {
         isFaulty = false
+        record(nil, "everything heals")
         for from in nodes.indices {
             for to in nodes.indices { isBlocked[from][to] = false }
+            nodes[from].pausedUntil = min(nodes[from].pausedUntil, time)
         }
         for index in 0..<options.deadForever {
             let node = nodes.count - 1 - index
@@ -110,7 +173,8 @@ extension Simulation {
             crash(node)
         }
         for node in nodes.indices where !nodes[node].isUp && !nodes[node].isDeadForever {
-            queue.schedule(.restart(node: node), at: time + 100 + random.below(1_000))
+            queue.schedule(
+                .restart(node: node), at: time + 100 + random[.process].below(1_000))
         }
     }
 }

@@ -1,50 +1,133 @@
 import AegisCore
 import AegisProtocol
 
-// The shell of a simulated node: performs the effects in their order, and may die at any of them.
+// The shell of a simulated node: performs the effects in their order, with one flush for
+// neighbouring durable ones, and may die at any of them.
 extension Simulation {
+    /// What waits to be flushed before it is sent.
+    private struct Signing {
+        let slot: SigningSlot
+        let payload: [UInt8]
+        let envelope: SignedEnvelope
+        let peers: [NodeID]
+    }
+
     mutating func handle(_ input: Input, at node: Int) {
         var inputs = [input]
-        while !inputs.isEmpty {
-            guard nodes[node].isUp else { return }
-            let input = inputs.removeFirst()
+        var position = 0
+        while position < inputs.count {
             let wallTime = UInt64(Self.epoch + time + nodes[node].clockOffset)
             let now = Instant(nanoseconds: UInt64(time) * 1_000_000)
             guard
                 let effects = nodes[node].participant?.handle(
-                    input, at: now, wallTime: wallTime)
+                    inputs[position], at: now, wallTime: wallTime)
             else { return }
+            position += 1
             note(UInt64(time) &* 31 &+ UInt64(node) &* 7 &+ UInt64(effects.count))
-            for effect in effects {
-                if isFaulty, options.crashRate > 0, random.below(100_000) < options.crashRate {
-                    return crash(node)
+            guard let next = perform(effects, at: node) else { return crash(node) }
+            inputs += next
+            if !nodes[node].isByzantine, let participant = nodes[node].participant {
+                checker.bound(node, by: participant.bindings)
+                if !participant.isWithinLimits {
+                    checker.fail("I17: \(nodes[node].name) holds more than its limits allow")
                 }
-                guard let next = perform(effect, at: node) else { return crash(node) }
-                inputs += next
-            }
-            if !nodes[node].isByzantine, let bindings = nodes[node].participant?.bindings {
-                checker.bound(node, by: bindings)
             }
         }
     }
 
     /// The inputs that follow at once; nil where the node dies of it.
-    private mutating func perform(_ effect: Effect, at node: Int) -> [Input]? {
+    private mutating func perform(_ effects: [Effect], at node: Int) -> [Input]? {
+        var batch: [Signing] = []
+        var inputs: [Input] = []
+        for effect in effects {
+            if strikes(.crash, options.crashRate, of: 100_000, at: node, from: .process) {
+                return nil
+            }
+            switch effect {
+            case .persist(let journalRecord):
+                nodes[node].disk.append(journalRecord)
+                if !nodes[node].isByzantine { checker.learns(node, journalRecord) }
+            case .sign(let slot, let payload, let peers):
+                guard let signing = sign(slot, payload, to: peers, at: node) else { return nil }
+                batch.append(signing)
+            case .observe(let event): record(node, event.words)
+            default:
+                guard let signed = flush(&batch, at: node) else { return nil }
+                inputs += signed
+                perform(effect, at: node)
+            }
+        }
+        guard let signed = flush(&batch, at: node) else { return nil }
+        return inputs + signed
+    }
+
+    private mutating func sign(
+        _ slot: SigningSlot, _ payload: [UInt8], to peers: [NodeID], at node: Int
+    ) -> Signing? {
+        let envelope = cryptography.sign(slot.type, from: nodes[node].id, payload: payload)
+        if let recorded = nodes[node].disk.recorded(slot), recorded != envelope {
+            checker.fail("R12: \(nodes[node].name) was asked for a second content of \(slot.words)")
+            return nil
+        }
+        nodes[node].disk.append(.signed(slot, envelope))
+        return Signing(slot: slot, payload: payload, envelope: envelope, peers: peers)
+    }
+
+    private mutating func flush(_ batch: inout [Signing], at node: Int) -> [Input]? {
+        if isSynchronised(batch.map(\.slot)) { nodes[node].disk.synchroniseJournal() }
+        var inputs: [Input] = []
+        for signing in batch {
+            let slot = signing.slot
+            record(node, "signs \(slot.words) \(words(slot, signing.payload))")
+            if !nodes[node].isByzantine {
+                checker.signs(
+                    node, nodes[node].id, slot, signing.payload, nodes[node].disk)
+            }
+            note(UInt64(signing.payload.count) &* 131 &+ UInt64(signing.envelope.signature[0]))
+            if case .update = slot, let statement = try? UpdateStatement(payload: signing.payload) {
+                checker.released(
+                    statement, as: cryptography.digest(signing.envelope.bytes))
+            }
+            for peer in signing.peers {
+                let said = twisted(signing.envelope, slot, for: peer, at: node)
+                send([.signed(said)], from: node, to: peer)
+            }
+            if slot.isBinding,
+                strikes(.crashOnSign, options.crashOnSign, at: node, from: .process)
+            {
+                return nil
+            }
+            inputs.append(.signed(slot, signing.envelope))
+        }
+        batch.removeAll(keepingCapacity: true)
+        return inputs
+    }
+
+    /// The duty that the mutants neglect.
+    private func isSynchronised(_ slots: [SigningSlot]) -> Bool {
+        switch setup.mutation {
+        case .vote1NotDurable:
+            !slots.contains { if case .vote1 = $0 { true } else { false } }
+        case .vote2NotDurable:
+            !slots.isEmpty && !slots.contains { if case .vote2 = $0 { true } else { false } }
+        case .timeoutNotDurable:
+            !slots.contains { if case .timeout = $0 { true } else { false } }
+        case .journalLost, .commitNotDurable, .aggregateForged, nil: true
+        }
+    }
+
+    private mutating func perform(_ effect: Effect, at node: Int) {
         switch effect {
-        case .persist(let record):
-            nodes[node].disk.append(record)
-            if options.mutation != .vote2NotDurable { nodes[node].disk.synchroniseJournal() }
-        case .sign(let slot, let payload, let peers):
-            return sign(slot, payload, to: peers, at: node)
+        case .persist, .sign, .observe: preconditionFailure("performed by the loop")
         case .send(let statements, let peers):
             for peer in peers { send(statements, from: node, to: peer) }
         case .startTimer(let timer, let at):
             let at = Int(at.nanoseconds / 1_000_000) + 1
-            nodes[node].timers[timer] = at
+            nodes[node].timers[timer.position] = at
             queue.schedule(
                 .timer(timer, node: node, incarnation: nodes[node].incarnation, at: at),
                 at: max(at, time))
-        case .cancelTimer(let timer): nodes[node].timers[timer] = nil
+        case .cancelTimer(let timer): nodes[node].timers[timer.position] = nil
         case .fetch(let request):
             schedule(5, of: node) {
                 .fetch(request, node: node, incarnation: $0, attempt: 0)
@@ -52,8 +135,8 @@ extension Simulation {
         case .train(let request):
             nodes[node].training += 1
             let training = nodes[node].training
-            let slow = random.chance(100) ? 3_000 : 200
-            schedule(slow, of: node) {
+            let isLong = random[.work].chance(100)
+            schedule(isLong ? 3_000 : 200, of: node) {
                 .trained(request, node: node, incarnation: $0, training: training)
             }
         case .cancelTraining: nodes[node].training += 1
@@ -67,66 +150,33 @@ extension Simulation {
             schedule(20, of: node) {
                 .synchronise(peers, height: height, node: node, incarnation: $0)
             }
-        case .observe: break
         }
-        return []
     }
 
     mutating func schedule(
         _ delay: Int, of node: Int, _ event: (Int) -> SimulationEvent
     ) {
-        queue.schedule(event(nodes[node].incarnation), at: time + 1 + random.below(delay))
-    }
-
-    private mutating func sign(
-        _ slot: SigningSlot, _ payload: [UInt8], to peers: [NodeID], at node: Int
-    ) -> [Input]? {
-        let envelope = cryptography.sign(slot.type, from: nodes[node].id, payload: payload)
-        if let recorded = nodes[node].disk.recorded(slot), recorded != envelope {
-            checker.fail("R12: node \(node) was asked for a second content of slot \(slot)")
-            return nil
-        }
-        nodes[node].disk.append(.signed(slot, envelope))
-        if isSynchronised(before: slot) { nodes[node].disk.synchroniseJournal() }
-        if !nodes[node].isByzantine { checker.signs(node, slot, payload) }
-        note(UInt64(payload.count) &* 131 &+ UInt64(envelope.signature[0]))
-        if case .update = slot, let statement = try? UpdateStatement(payload: payload) {
-            checker.released(statement, as: cryptography.digest(envelope.bytes))
-        }
-        for peer in peers { send([.signed(envelope)], from: node, to: peer) }
-        switch slot {
-        case .vote1, .vote2, .timeout:
-            if isFaulty, random.chance(options.crashOnVotePerMille) { return nil }
-        case .update, .abstention, .haveList, .proposal: break
-        }
-        return [.signed(slot, envelope)]
-    }
-
-    /// The duty that the mutants neglect.
-    private func isSynchronised(before slot: SigningSlot) -> Bool {
-        switch (options.mutation, slot) {
-        case (.vote1NotDurable, .vote1), (.vote2NotDurable, .vote2),
-            (.timeoutNotDurable, .timeout):
-            false
-        default: true
-        }
+        let delay = 1 + random[.work].below(delay)
+        queue.schedule(
+            event(nodes[node].incarnation),
+            at: time + (nodes[node].isSlow ? delay * 20 : delay))
     }
 
     private func computed(_ request: ComputeRequest) -> ComputeResult {
         let result = aggregation.result(of: request)
-        guard options.mutation == .aggregateForged else { return result }
+        guard setup.mutation == .aggregateForged else { return result }
         return ComputeResult(aggregate: result.aggregate, model: result.aggregate)
     }
 
-    private mutating func apply(_ record: CommitRecord, _ state: ChainState, at node: Int) {
-        nodes[node].disk.append(record, state)
-        if options.mutation != .commitNotDurable || random.chance(500) {
+    private mutating func apply(_ commit: CommitRecord, _ state: ChainState, at node: Int) {
+        nodes[node].disk.append(commit, state)
+        if setup.mutation != .commitNotDurable || random[.work].chance(500) {
             nodes[node].disk.synchroniseCommits()
         }
         note(state.height &* 977)
+        record(node, "stores height \(state.height) \(state.tip.short)")
         guard !nodes[node].isByzantine else { return }
-        let honest = nodes.filter { !$0.isByzantine }
-        checker.commits(node, record) { blob in honest.contains { $0.disk.blobs.contains(blob) } }
+        checker.commits(node, commit, nodes)
     }
 
     mutating func finishTraining(_ request: TrainingRequest, at node: Int) {
@@ -134,7 +184,7 @@ extension Simulation {
         if let released = nodes[node].disk.released[key] {
             return handle(.trained(released), at: node)
         }
-        if isFaulty, random.chance(options.abstentionPerMille) {
+        if strikes(.abstention, options.abstention, at: node, from: .work) {
             return handle(
                 .abstained(
                     request.specification.run, round: request.round, reason: "no budget"),
@@ -159,6 +209,7 @@ extension Simulation {
             request.from.contains(nodes[other].id) && nodes[other].isUp
                 && !isBlocked[other][node] && !isBlocked[node][other]
                 && nodes[other].disk.blobs.contains(blob)
+                && (nodes[other].traitor == nil || !attacks(options.withholding, at: other))
         }
         if isHere || isThere {
             nodes[node].disk.blobs.insert(blob)
@@ -180,6 +231,16 @@ extension Simulation {
                 }
                 if !records.isEmpty { return }
             }
+        }
+    }
+}
+
+extension SigningSlot {
+    /// What a node may not contradict later.
+    var isBinding: Bool {
+        switch self {
+        case .vote1, .vote2, .timeout: true
+        case .update, .abstention, .haveList, .proposal: false
         }
     }
 }

@@ -1,18 +1,26 @@
 import AegisCore
 import AegisProtocol
 
-/// The invariants of PROTOCOL.md §2.13, checked on everything that honest nodes sign and commit.
-/// They hold or the simulation ends there.
+/// The invariants of PROTOCOL.md §2.13, checked on everything that honest nodes sign, record and
+/// commit. They hold or the simulation ends there.
 struct SimulationChecker {
+    /// As they should be, whatever rules the nodes break.
     let rules: MeshRules
+    /// Of the processes.
+    let names: [String]
+    /// I7. Off where a shell is made to break just that, so that what follows from it shows.
+    let isDurabilityChecked: Bool
     private(set) var violation: String?
     /// By height: what was committed first, and the state after it.
     private(set) var chain: [(header: Digest, state: ChainState)] = []
     private var signed: [SlotKey: [UInt8]] = [:]
     private var timeouts: [ViewKey: Int64] = [:]
-    private var bindings: [Int: ParticipantBindings] = [:]
+    private var bindings: [ParticipantBindings?] = []
+    private var certified: [PlaceKey: Digest] = [:]
+    /// The last HaveList of each honest node, by view.
+    private var lists: [ListKey: HaveList] = [:]
     /// Every signed update there is, for recomputation.
-    private var updates: [Digest: UpdateStatement] = [:]
+    private(set) var updates: [Digest: UpdateStatement] = [:]
 
     private struct SlotKey: Hashable {
         let node: Int
@@ -24,15 +32,34 @@ struct SimulationChecker {
         let height: UInt64
     }
 
-    init(_ rules: MeshRules) { self.rules = rules }
+    private struct PlaceKey: Hashable {
+        let height: UInt64
+        let view: UInt32
+    }
+
+    private struct ListKey: Hashable {
+        let node: NodeID
+        let place: PlaceKey
+    }
+
+    init(_ rules: MeshRules, names: [String], isDurabilityChecked: Bool) {
+        self.rules = rules
+        self.names = names
+        self.isDurabilityChecked = isDurabilityChecked
+    }
+
+    private func name(_ node: Int) -> String { names[node] }
 
     mutating func fail(_ text: String) { violation = violation ?? text }
 
-    /// I4, I6: slots are written once, across restarts; no vote in a view given up.
-    mutating func signs(_ node: Int, _ slot: SigningSlot, _ payload: [UInt8]) {
+    /// I4, I6, I7: slots are written once, across restarts; no vote in a view given up; nothing is
+    /// said before what it promises is durable.
+    mutating func signs(
+        _ node: Int, _ id: NodeID, _ slot: SigningSlot, _ payload: [UInt8], _ disk: SimulatedDisk
+    ) {
         let key = SlotKey(node: node, slot: slot)
         if let before = signed[key], before != payload {
-            fail("I4: node \(node) signed two contents in slot \(slot)")
+            fail("I4: \(name(node)) signed two contents in \(slot.words)")
         }
         signed[key] = payload
         switch slot {
@@ -41,9 +68,16 @@ struct SimulationChecker {
             timeouts[key] = max(timeouts[key] ?? -1, Int64(view))
         case .vote1(let height, let view), .vote2(let height, let view):
             if let given = timeouts[ViewKey(node: node, height: height)], Int64(view) <= given {
-                fail("I6: node \(node) voted at \(height)/\(view) after its timeout of \(given)")
+                fail("I6: \(name(node)) signed \(slot.words) after its timeout of view \(given)")
             }
-        case .update, .abstention, .haveList, .proposal: break
+        case .haveList(let height, let view, _):
+            guard let list = try? HaveList(payload: payload) else { return }
+            let place = PlaceKey(height: height, view: view)
+            lists[ListKey(node: id, place: place)] = list
+        case .update, .abstention, .proposal: break
+        }
+        if isDurabilityChecked, let missing = disk.missing(for: slot, payload, updates, rules) {
+            fail("I7: \(name(node)) signed \(slot.words) before \(missing) was durable")
         }
     }
 
@@ -51,47 +85,61 @@ struct SimulationChecker {
         updates[digest] = statement
     }
 
+    /// I3: at most one certified value in a view.
+    mutating func learns(_ node: Int, _ record: JournalRecord) {
+        guard case .voteCertificate(let certificate) = record,
+            let vote = certificate.votes.first.flatMap({ try? Vote1(payload: $0.unverifiedPayload) }
+            )
+        else { return }
+        let place = PlaceKey(height: vote.scope.height, view: vote.scope.view)
+        if let other = certified[place], other != vote.value {
+            fail("I3: two certified values at \(place.height)/\(place.view), seen by \(name(node))")
+        }
+        certified[place] = vote.value
+    }
+
     /// I5: nothing that binds goes back, not even over a restart.
     mutating func bound(_ node: Int, by new: ParticipantBindings) {
+        while bindings.count <= node { bindings.append(nil) }
         if new.highestView > new.view || new.vote2View > new.view || new.vote1View > new.view {
-            fail("I5: node \(node) is behind what it said: \(new)")
+            fail("I5: \(name(node)) is behind what it said: \(new)")
         }
         if let old = bindings[node] {
             if new.height < old.height {
-                fail("I5: node \(node) went back from height \(old.height) to \(new.height)")
+                fail("I5: \(name(node)) went back from height \(old.height) to \(new.height)")
             }
             if new.height == old.height,
                 new.view < old.view || new.timeoutView < old.timeoutView
                     || new.vote1View < old.vote1View || new.vote2View < old.vote2View
                     || new.highestView < old.highestView
             {
-                fail("I5: node \(node) went back from \(old) to \(new)")
+                fail("I5: \(name(node)) went back from \(old) to \(new)")
             }
         }
         bindings[node] = new
     }
 
     /// After a crash only what was durable counts; a decision not yet acted on may be lost.
-    mutating func forgetBindings(of node: Int) { bindings[node] = nil }
+    mutating func forgetBindings(of node: Int) {
+        if node < bindings.count { bindings[node] = nil }
+    }
 
-    /// I1, I2, I8, I9, I12, I15: the first commit of a height is checked from scratch, each later
-    /// one must be the same.
-    mutating func commits(
-        _ node: Int, _ record: CommitRecord, isHeld: (Digest) -> Bool
-    ) {
+    /// I1, I2, I8, I9, I10, I12, I15: the first commit of a height is checked from scratch, each
+    /// later one must be the same.
+    mutating func commits(_ node: Int, _ record: CommitRecord, _ nodes: [SimulatedNode]) {
         let digest = rules.cryptography.digest(record.header)
         guard let header = try? Header(decoding: record.header) else {
-            return fail("I8: node \(node) committed what is no header")
+            return fail("I8: \(name(node)) committed what is no header")
         }
         let index = Int(header.height) - 1
         if index < chain.count {
             guard chain[index].header == digest else {
-                return fail("I1: two values at height \(header.height), the other at node \(node)")
+                return fail("I1: two values at height \(header.height), the other at \(name(node))")
             }
             return
         }
         guard index == chain.count else {
-            return fail("I12: node \(node) committed height \(header.height) too early")
+            return fail("I12: \(name(node)) committed height \(header.height) too early")
         }
         let before = chain.last?.state ?? rules.initialState
         let commit: Commit
@@ -101,20 +149,21 @@ struct SimulationChecker {
         if header.committedTime <= before.committedTime {
             fail("I15: committed time went back at height \(header.height)")
         }
-        check(commit, after: before, isHeld: isHeld)
+        check(commit, after: before, nodes)
         chain.append((digest, commit.state))
     }
 
     private mutating func check(
-        _ commit: Commit, after before: ChainState, isHeld: (Digest) -> Bool
+        _ commit: Commit, after before: ChainState, _ nodes: [SimulatedNode]
     ) {
         guard commit.header.kind == .round, let run = before.active else { return }
+        let honest = nodes.filter { !$0.isByzantine }
         var blobs: [Digest] = []
         for member in commit.included {
             guard let update = updates[member.update] else {
                 return fail("I9: nobody released update \(member.update.short)")
             }
-            if !isHeld(update.blob.digest) {
+            if !honest.contains(where: { $0.disk.blobs.contains(update.blob.digest) }) {
                 fail("I9: no honest node holds update \(member.update.short)")
             }
             blobs.append(update.blob.digest)
@@ -122,6 +171,88 @@ struct SimulationChecker {
         let expected = SimulatedAggregation(rules.cryptography).result(of: blobs, on: run.model)
         if expected.model != commit.header.model || expected.aggregate != commit.header.aggregate {
             fail("I2: the model of height \(commit.header.height) isn't what its updates give")
+        }
+        checkInclusion(commit.header, commit.included, honest.map(\.id))
+    }
+
+    /// I10: what all honest nodes held when they said so takes part.
+    private mutating func checkInclusion(
+        _ header: Header, _ included: [HaveList.Member], _ honest: [NodeID]
+    ) {
+        let place = PlaceKey(height: header.height, view: header.listView)
+        let said = header.listSenders.map { rules.roster.entries[$0].node }
+            .filter(honest.contains).compactMap { lists[ListKey(node: $0, place: place)] }
+        guard said.count >= rules.roster.inclusionThreshold else { return }
+        for member in said[0].members where honest.contains(rules.roster.nodes[member.index]) {
+            // A later list of the same view may say more than the one that was used.
+            guard said.allSatisfy({ $0.sequence == 0 && $0.members.contains(member) }) else {
+                continue
+            }
+            if !included.contains(member) {
+                fail(
+                    "I10: participant \(member.index) was left out at \(header.height)"
+                )
+            }
+        }
+    }
+}
+
+extension SimulatedDisk {
+    /// What should be durable before this is said, and isn't (§2.11).
+    func missing(
+        for slot: SigningSlot, _ payload: [UInt8], _ updates: [Digest: UpdateStatement],
+        _ rules: MeshRules
+    ) -> String? {
+        guard !isPending else { return "its record" }
+        switch slot {
+        case .vote2:
+            guard let vote = try? Vote2(payload: payload),
+                !isCertificateDurable(view: vote.scope.view, value: vote.value)
+            else { return nil }
+            return "the certificate"
+        case .timeout:
+            guard let timeout = try? Timeout(payload: payload), let named = timeout.highest,
+                !isCertificateDurable(view: named.view, value: named.value)
+            else { return nil }
+            return "the certificate it names"
+        case .vote1:
+            guard let vote = try? Vote1(payload: payload) else { return nil }
+            return isProposalDurable(vote.value, rules) ? nil : "the proposal"
+        case .haveList:
+            guard let list = try? HaveList(payload: payload) else { return nil }
+            let isHeld = list.members.allSatisfy { member in
+                updates[member.update].map { blobs.contains($0.blob.digest) } ?? false
+            }
+            return isHeld ? nil : "an update that it lists"
+        case .update, .abstention, .proposal: return nil
+        }
+    }
+
+    private func isCertificateDurable(view: UInt32, value: Digest) -> Bool {
+        journal.reversed().contains { record in
+            let certificate: VoteCertificate
+            switch record {
+            case .voteCertificate(let one): certificate = one
+            case .timeoutCertificate(let election):
+                guard let one = election.highest else { return false }
+                certificate = one
+            case .signed, .proposal, .update: return false
+            }
+            guard
+                let vote = certificate.votes.first.flatMap({
+                    try? Vote1(payload: $0.unverifiedPayload)
+                })
+            else { return false }
+            return vote.scope.view == view && vote.value == value
+        }
+    }
+
+    private func isProposalDurable(_ value: Digest, _ rules: MeshRules) -> Bool {
+        journal.reversed().contains { record in
+            guard case .proposal(let envelope) = record,
+                let proposal = try? Proposal(payload: envelope.unverifiedPayload)
+            else { return false }
+            return rules.cryptography.digest(proposal.header) == value
         }
     }
 }

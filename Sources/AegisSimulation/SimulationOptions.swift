@@ -1,76 +1,119 @@
-/// What may go wrong in a simulated mesh, and how often. Drawn from the seed, each fault on or off
-/// by itself (swarm testing), so that rare combinations come up.
+/// What may go wrong in a simulated mesh, and how often. A scenario draws them from the seed, each
+/// fault on or off by itself (swarm testing), so that rare combinations come up.
+///
+/// All are whole numbers with one table of names (`fields`), so that scenarios can set them, a
+/// failure can be narrowed down, and a command line can repeat it. Zero is "never".
 package struct SimulationOptions: Hashable, Sendable {
-    package var participants: Int
-    package var strictThree = false
+    package var participants = 4
+    /// 1: three nodes need all three signatures.
+    package var strictThree = 0
     package var rounds = 2
-    package var participantsMin = 1
+    package var updatesMin = 1
     /// Faults happen for so many milliseconds; then everything heals.
     package var faultMilliseconds = 15_000
     /// After healing, everybody must be done within so many.
     package var healMilliseconds = 400_000
-    package var lossPerMille = 0
-    package var duplicationPerMille = 0
+
+    // The network. Chances in 1,000 for each message.
+    package var loss = 0
+    package var duplication = 0
     package var delayMilliseconds = 5
-    /// Milliseconds between two changes of who reaches whom; nil: everybody does.
-    package var partitionInterval: Int?
+    /// Messages that take up to forty times as long: those sent later overtake them.
+    package var straggling = 30
+    /// Milliseconds between two changes of who reaches whom.
+    package var partitionInterval = 0
+
+    // Processes and disks.
     /// Crashes at any effect, in 100,000.
     package var crashRate = 0
     /// Crashes right after a vote or a timeout was sent, in 1,000.
-    package var crashOnVotePerMille = 0
-    /// The coordinator of the present view is killed every so many milliseconds.
-    package var coordinatorKillInterval: Int?
-    /// Nodes that never come back once they are down.
+    package var crashOnSign = 0
+    /// Crashes that leave the first part of the write under way, in 1,000.
+    package var tornWrite = 0
+    /// Milliseconds between two kills of the present coordinator.
+    package var coordinatorKillInterval = 0
+    /// Nodes that never come back once everything heals.
     package var deadForever = 0
-    /// Nodes that run twice with one key: they equivocate in every way there is (arXiv 2004.10617).
+    /// Milliseconds between two pauses of a process, and how long one lasts at most.
+    package var pauseInterval = 0
+    package var pauseMilliseconds = 0
+    /// Nodes whose work takes twenty times as long.
+    package var slow = 0
+
+    // Clocks.
+    /// The most a node's clock differs from the true time.
+    package var skewMilliseconds = 500
+    /// Milliseconds between two jumps of a node's clock.
+    package var clockJumpInterval = 0
+
+    // Traitors.
+    /// Nodes that run twice with one key (arXiv 2004.10617).
     package var twins = 0
-    package var abstentionPerMille = 0
-    package var isHinting = true
-    /// A second command that stops the run in the middle.
-    package var isStopped = false
-    package var mutation: Mutation?
+    /// Nodes that attack in the ways below, with these chances in 1,000 at each occasion.
+    package var traitors = 0
+    package var equivocation = 0
+    package var doubleVote = 0
+    package var withholding = 0
+    package var lateness = 0
+    package var forgery = 0
+    package var replay = 0
+    package var wrongDigest = 0
+    package var garbage = 0
+    package var lyingTimeout = 0
+    package var falseList = 0
+    package var secondUpdate = 0
+    package var hiddenCertificate = 0
+
+    package var abstention = 0
+    /// 1: a refused connection tells the others that a process is gone.
+    package var hinting = 1
+    /// 1: a second command stops the run in the middle.
+    package var stopped = 0
+
+    package init() {}
 
     package init(participants: Int) { self.participants = participants }
 
-    /// Everything at once: what it takes to catch a shell that breaks its duty within few seeds.
-    package static func harsh(participants: Int, twins: Int = 0) -> SimulationOptions {
-        var options = SimulationOptions(participants: participants)
-        options.rounds = 3
-        options.faultMilliseconds = 20_000
-        options.lossPerMille = 50
-        options.duplicationPerMille = 100
-        options.delayMilliseconds = 30
-        options.partitionInterval = 2_500
-        options.crashRate = 200
-        options.crashOnVotePerMille = 300
-        options.twins = twins
-        return options
-    }
+    /// f: how many of the participants may be faulty for good.
+    package var tolerance: Int { (participants - 1) / 3 }
 
-    /// Options for `participants` nodes; f of them at most are faulty for good.
-    package init(drawing random: inout SimulationRandom, participants: Int) {
-        self.participants = participants
-        strictThree = participants == 3 && random.chance(300)
-        rounds = random.number(in: 1...3)
-        let tolerance = (participants - 1) / 3
-        participantsMin = random.number(in: 1...max(1, participants - tolerance))
-        faultMilliseconds = random.number(in: 2_000...20_000)
-        if random.chance(600) { lossPerMille = random.number(in: 10...300) }
-        if random.chance(400) { duplicationPerMille = random.number(in: 10...300) }
-        delayMilliseconds = random.chance(300) ? 200 : random.number(in: 1...30)
-        if random.chance(500) { partitionInterval = random.number(in: 300...4_000) }
-        if random.chance(400) { crashRate = random.number(in: 20...1_000) }
-        if random.chance(400) { crashOnVotePerMille = random.number(in: 10...150) }
-        if random.chance(300) { coordinatorKillInterval = random.number(in: 500...5_000) }
-        if random.chance(200) { abstentionPerMille = 200 }
-        isHinting = random.chance(600)
-        isStopped = random.chance(150)
-        guard tolerance > 0 else { return }
-        if random.chance(400) {
-            twins = random.number(in: 1...tolerance)
-        } else if random.chance(300) {
-            deadForever = random.number(in: 1...tolerance)
-        }
+    /// The name of each option, as in scenarios and on the command line.
+    package static let fields: [(name: String, path: any WritableKeyPath<Self, Int> & Sendable)] = [
+        ("participants", \.participants), ("strictThree", \.strictThree), ("rounds", \.rounds),
+        ("updatesMin", \.updatesMin), ("faultMilliseconds", \.faultMilliseconds),
+        ("healMilliseconds", \.healMilliseconds), ("loss", \.loss),
+        ("duplication", \.duplication), ("delayMilliseconds", \.delayMilliseconds),
+        ("straggling", \.straggling), ("partitionInterval", \.partitionInterval),
+        ("crashRate", \.crashRate), ("crashOnSign", \.crashOnSign), ("tornWrite", \.tornWrite),
+        ("coordinatorKillInterval", \.coordinatorKillInterval), ("deadForever", \.deadForever),
+        ("pauseInterval", \.pauseInterval), ("pauseMilliseconds", \.pauseMilliseconds),
+        ("slow", \.slow), ("skewMilliseconds", \.skewMilliseconds),
+        ("clockJumpInterval", \.clockJumpInterval), ("twins", \.twins),
+        ("traitors", \.traitors), ("equivocation", \.equivocation),
+        ("doubleVote", \.doubleVote), ("withholding", \.withholding), ("lateness", \.lateness),
+        ("forgery", \.forgery), ("replay", \.replay), ("wrongDigest", \.wrongDigest),
+        ("garbage", \.garbage), ("lyingTimeout", \.lyingTimeout), ("falseList", \.falseList),
+        ("secondUpdate", \.secondUpdate), ("hiddenCertificate", \.hiddenCertificate),
+        ("abstention", \.abstention), ("hinting", \.hinting), ("stopped", \.stopped),
+    ]
+
+    /// Those whose removal makes a failure simpler; the others say what mesh it is.
+    package static let faults: Set<String> = [
+        "loss", "duplication", "straggling", "partitionInterval", "crashRate", "crashOnSign",
+        "tornWrite", "coordinatorKillInterval", "deadForever", "pauseInterval", "slow",
+        "skewMilliseconds", "clockJumpInterval", "twins", "traitors", "equivocation",
+        "doubleVote", "withholding", "lateness", "forgery", "replay", "wrongDigest", "garbage",
+        "lyingTimeout", "falseList", "secondUpdate", "hiddenCertificate", "abstention",
+        "stopped",
+    ]
+}
+
+extension SimulationOptions: CustomStringConvertible {
+    /// What differs from the defaults: `loss=120 twins=1`.
+    package var description: String {
+        let plain = SimulationOptions()
+        return Self.fields.filter { self[keyPath: $0.path] != plain[keyPath: $0.path] }
+            .map { "\($0.name)=\(self[keyPath: $0.path])" }.joined(separator: " ")
     }
 }
 

@@ -1,8 +1,17 @@
-/// The one source of chance of a simulation (SplitMix64): the same seed, the same run.
-package struct SimulationRandom: Sendable {
+/// Chance in a simulation (SplitMix64): the same seed, the same run. Each part of it has a stream
+/// of its own, so that one fault less leaves the draws of the others alone.
+package struct SimulationRandom: RandomNumberGenerator, Sendable {
+    package enum Stream: UInt64, Sendable {
+        case options = 1
+        case network, process, clock, work, traitor
+    }
+
     private var state: UInt64
 
-    package init(_ seed: UInt64) { state = seed &+ 0x9e37_79b9_7f4a_7c15 }
+    package init(_ seed: UInt64, stream: Stream) {
+        state = (seed &+ stream.rawValue &* 0xd1b5_4a32_d192_ed03) &* 0x9e37_79b9_7f4a_7c15
+        state = next()
+    }
 
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
@@ -21,9 +30,4 @@ package struct SimulationRandom: Sendable {
 
     /// True with this many chances in a thousand.
     package mutating func chance(_ perMille: Int) -> Bool { below(1_000) < perMille }
-
-    /// Mostly near the least, sometimes far above: a heavy tail, as networks have.
-    package mutating func delay(least: Int, usual: Int) -> Int {
-        chance(30) ? least + below(usual * 40 + 1) : least + below(usual + 1)
-    }
 }

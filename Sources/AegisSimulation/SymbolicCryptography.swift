@@ -1,10 +1,17 @@
 package import AegisCore
-import AegisProtocol
+package import AegisProtocol
 
 /// Stand-ins that are fast, not strong: nobody in a simulation forges, so a keyed sum is as good as
 /// a signature, and a good mixer as good as SHA-256.
-package struct SymbolicCryptography: ProtocolCryptography {
+package struct SymbolicCryptography: SimulationCryptography {
     package init() {}
+
+    package func node(_ number: UInt8) -> NodeID {
+        guard let node = NodeID(Array(repeating: number, count: 32)) else {
+            preconditionFailure("thirty-two bytes")
+        }
+        return node
+    }
 
     package func digest(_ bytes: [UInt8]) -> Digest {
         let words = Self.mix(bytes, key: 0)

@@ -24,6 +24,8 @@ package struct GzipSource: ~Copyable {
     // On the heap: zlib keeps a pointer back to its stream.
     private let stream: UnsafeMutablePointer<z_stream>
     private let input: UnsafeMutablePointer<UInt8>
+    /// Where the compressed bytes end; nil for the end of the file.
+    private let end: UInt64?
 
     private static let inputBytes = 1 << 16
     /// 15 bits of window, and a gzip header is expected.
@@ -32,9 +34,26 @@ package struct GzipSource: ~Copyable {
     package init(path: String, byteCountMax: UInt64 = 1 << 34) throws(GzipError) {
         let file: OpenFile
         do { file = try OpenFile(path, flags: O_RDONLY) } catch { throw .file(error) }
+        try self.init(
+            file, byteCountMax: byteCountMax, windowBits: Self.windowBits, part: nil)
+    }
+
+    /// A bare deflate stream (RFC 1951) inside a file, as a zip archive has them.
+    init(
+        deflated part: Range<UInt64>, of path: String, byteCountMax: UInt64
+    ) throws(GzipError) {
+        let file: OpenFile
+        do { file = try OpenFile(path, flags: O_RDONLY) } catch { throw .file(error) }
+        try self.init(file, byteCountMax: byteCountMax, windowBits: -15, part: part)
+    }
+
+    private init(
+        _ file: consuming OpenFile, byteCountMax: UInt64, windowBits: Int32, part: Range<UInt64>?
+    ) throws(GzipError) {
+        let path = file.path
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        let code = aegis_inflate_init(stream, Self.windowBits)
+        let code = aegis_inflate_init(stream, windowBits)
         guard code == Z_OK else {
             stream.deallocate()
             throw .corrupted(path: path, "zlib: \(code)")
@@ -42,6 +61,8 @@ package struct GzipSource: ~Copyable {
         self.file = file
         self.stream = stream
         self.byteCountMax = byteCountMax
+        offset = part?.lowerBound ?? 0
+        end = part?.upperBound
         input = .allocate(capacity: Self.inputBytes)
     }
 
@@ -95,9 +116,11 @@ package struct GzipSource: ~Copyable {
 
     private mutating func refill() throws(GzipError) {
         guard stream.pointee.avail_in == 0 else { return }
+        let left = end.map { $0 - offset } ?? .max
         do {
             filled = try file.read(
-                into: UnsafeMutableRawBufferPointer(start: input, count: Self.inputBytes),
+                into: UnsafeMutableRawBufferPointer(
+                    start: input, count: Int(min(left, UInt64(Self.inputBytes)))),
                 at: offset)
         } catch { throw .file(error) }
         offset += UInt64(filled)
@@ -107,6 +130,10 @@ package struct GzipSource: ~Copyable {
 
     /// A gzip file may be several members in a row (§2.2).
     private mutating func nextMember() throws(GzipError) {
+        guard end == nil else {
+            ended = true
+            return
+        }
         try refill()
         guard stream.pointee.avail_in > 0 else {
             ended = true

@@ -121,6 +121,10 @@ struct SafetensorsTests {
         #expect(throws: SafetensorsError.headerTooLarge(bytes: .max)) {
             try Safetensors.parse([UInt8](repeating: 0xff, count: 64))
         }
+        let claimed: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0x80]
+        #expect(throws: SafetensorsError.headerTooLarge(bytes: 1 << 63)) {
+            try Safetensors.parse(claimed + Array("{}".utf8))
+        }
         #expect(throws: SafetensorsError.truncated(expected: 1008, actual: 10)) {
             try Safetensors.parse([0xe8, 3, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d])
         }

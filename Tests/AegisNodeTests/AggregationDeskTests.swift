@@ -1,3 +1,5 @@
+import AegisAPI
+import AegisAggregation
 import AegisCore
 import AegisCrypto
 import AegisLearning
@@ -63,7 +65,8 @@ struct AggregationDeskTests {
     @Test(
         "two nodes make the same model of the same updates",
         arguments: [
-            AggregationDeclaration.Rule.mean, .trimmedMean,
+            AggregationDeclaration.Rule.mean, .trimmedMean, .median, .geometricMedian,
+            .meanAroundMedian,
         ])
     func sameOnEveryNode(rule: AggregationDeclaration.Rule) throws {
         let specification = Sample.specification(rule: rule)
@@ -84,10 +87,91 @@ struct AggregationDeskTests {
                 try desk.aggregate(
                     AggregateRequest(
                         specification: specification, round: 1, base: base.model, parts: parts,
-                        holders: [])))
+                        holders: [])
+                ).result)
             #expect(blobs.contains(results[number].model))
         }
         #expect(results[0] == results[1])
+    }
+
+    @Test("the commit's digest of who is included orders the buckets, and nothing else does")
+    func buckets() throws {
+        var specification = Sample.specification(rule: .median)
+        specification.aggregation.preSteps = [.bucketing]
+        specification.aggregation.parameters = [.bucketSize: 2]
+        let shape = try #require(ModelShape(specification))
+        let base = try desk.initialModel(specification).model
+        let models = try [0, 0, 50, 100, 150].map { first in
+            let parts = try (0..<5).map { index in
+                AggregateRequest.Part(
+                    node: Sample.node(UInt8(index)), update: Sample.digest(UInt8(first + index)),
+                    blob: try ModelFile.store(values(index), shape: shape, in: blobs), weight: 1)
+            }
+            return try desk.aggregate(
+                AggregateRequest(
+                    specification: specification, round: 1, base: base, parts: parts, holders: []
+                )
+            ).result.model
+        }
+        #expect(models[0] == models[1])
+        #expect(Set(models).count > 1)
+    }
+
+    @Test("whom a rule left out is told, with the rule's name")
+    func explanation() throws {
+        var specification = Sample.specification(.none(parameters: 2), rule: .krum)
+        specification.aggregation.byzantine = 1
+        let shape = try #require(ModelShape(specification))
+        let base = try desk.initialModel(specification).model
+        let parts = try [[1, 1], [1, 2], [2, 1], [2, 2], [90, 90]].enumerated().map {
+            index, values in
+            AggregateRequest.Part(
+                node: Sample.node(UInt8(index)), update: Sample.digest(UInt8(index)),
+                blob: try ModelFile.store(values.map(Float.init), shape: shape, in: blobs),
+                weight: 1)
+        }
+        let explanation = try desk.aggregate(
+            AggregateRequest(
+                specification: specification, round: 1, base: base, parts: parts, holders: [])
+        ).explanation
+        #expect(explanation.rule == "krum")
+        #expect(explanation.verdicts.map(\.node) == parts.map(\.node.text))
+        #expect(explanation.verdicts.count { $0.isKept } == 1)
+        #expect(explanation.dropped.contains(Sample.node(4).text))
+        #expect(explanation.verdicts[4].score > explanation.verdicts[0].score)
+    }
+
+    @Test("a weighted rule uses the weights that were signed")
+    func weights() throws {
+        var specification = Sample.specification(.none(parameters: 1), rule: .weightedMean)
+        specification.aggregation.byzantine = 0
+        specification.aggregation.weightMax = 10
+        let shape = try #require(ModelShape(specification))
+        let base = try desk.initialModel(specification).model
+        let parts = try [(Float(0), UInt64(1)), (8, 3)].enumerated().map { index, part in
+            AggregateRequest.Part(
+                node: Sample.node(UInt8(index)), update: Sample.digest(UInt8(index)),
+                blob: try ModelFile.store([part.0], shape: shape, in: blobs), weight: part.1)
+        }
+        let model = try desk.aggregate(
+            AggregateRequest(
+                specification: specification, round: 1, base: base, parts: parts, holders: [])
+        ).result.model
+        #expect(try ModelFile.parameters(of: model, shape: shape, in: blobs) == [6])
+    }
+
+    @Test("the protocol asks for as many updates as the rule needs")
+    func updatesMin() {
+        for rule in AggregationDeclaration.Rule.allCases where rule.isRobust {
+            for byzantine in 1...4 {
+                let declaration = AggregationDeclaration(
+                    rule: rule, byzantine: byzantine, updateNormMaxMillionths: 1)
+                let needed = declaration.aggregator(seed: .zero).rule.updatesMin
+                #expect(declaration.updatesMin >= needed, "\(rule) \(byzantine)")
+                // Where the rule knows f it asks for no less.
+                #expect(needed == 1 || needed == declaration.updatesMin, "\(rule) \(byzantine)")
+            }
+        }
     }
 
     @Test("the mean is the mean")
@@ -103,8 +187,57 @@ struct AggregationDeskTests {
         let result = try desk.aggregate(
             AggregateRequest(
                 specification: specification, round: 1,
-                base: try desk.initialModel(specification).model, parts: parts, holders: []))
+                base: try desk.initialModel(specification).model, parts: parts, holders: [])
+        ).result
         #expect(try ModelFile.parameters(of: result.model, shape: shape, in: blobs) == [2, 0])
+    }
+
+    private static let servers = [
+        ServerDeclaration(optimizer: .average, learningRateMillionths: 500_000),
+        ServerDeclaration(optimizer: .momentum, momentumMillionths: 900_000),
+        ServerDeclaration(
+            optimizer: .adam, learningRateMillionths: 100_000, momentumMillionths: 900_000,
+            decayMillionths: 990_000, adaptivityMillionths: 1_000),
+        ServerDeclaration(
+            optimizer: .yogi, learningRateMillionths: 100_000, momentumMillionths: 900_000,
+            decayMillionths: 990_000, adaptivityMillionths: 1_000),
+    ]
+
+    /// Node two joins at round 2 with the committed model alone: what the optimiser remembers is
+    /// in it.
+    @Test("a server optimiser goes on from the committed model alone", arguments: servers)
+    func server(_ server: ServerDeclaration) throws {
+        var specification = Sample.specification()
+        specification.server = server
+        #expect(try RunSpecification(specification.cbor) == specification)
+        let shape = try #require(ModelShape(specification))
+        func round(_ number: Int, base: Digest, in blobs: BlobStore) throws -> ComputeResult {
+            let parts = try nodes.enumerated().map { index, node in
+                AggregateRequest.Part(
+                    node: node, update: Sample.digest(UInt8(index)),
+                    blob: try ModelFile.store(
+                        values(index + 10 * number), shape: shape, in: blobs), weight: 1)
+            }
+            return try AggregationDesk(blobs: blobs).aggregate(
+                AggregateRequest(
+                    specification: specification, round: number, base: base, parts: parts,
+                    holders: []))
+        }
+        let first = try round(1, base: desk.initialModel(specification).model, in: blobs)
+        #expect(blobs.byteCount(of: first.model) == ModelFile.modelByteCount(of: shape))
+        let second = try round(2, base: first.model, in: blobs)
+        let other = try BlobStore(directory: directory.file("late"))
+        _ = try other.write(try blobs.withMapped(first.model) { Array($0) })
+        #expect(try round(2, base: first.model, in: other) == second)
+        let plain = try #require(ModelShape(Sample.specification()))
+        let parameters = try ModelFile.parameters(of: second.model, shape: shape, in: blobs)
+        #expect(parameters.count == 64 && parameters.contains { $0 != 0 })
+        // An update with a state beside it is not the run's.
+        let withState = try ModelFile.storeModel(
+            shape.initialModel(seed: 1), shape: shape, in: blobs)
+        let request = try fetchRequest(withState, specification)
+        let fault = failure(UpdateFault.self) { try desk.check(request) }
+        #expect((fault != nil) == (shape.modelTensors.count > plain.modelTensors.count))
     }
 
     @Test("an update as declared is taken")

@@ -1,4 +1,5 @@
 import AegisNode
+import AegisPrivacy
 import Testing
 
 @Suite("node.yaml")
@@ -13,8 +14,12 @@ struct NodeConfigurationTests {
                 budget: BudgetDeclaration(epsilon: 3, delta: 1e-5)),
             DatasetDeclaration(
                 name: "other", source: "/other", slice: nil,
-                budget: BudgetDeclaration(epsilon: 0.5, delta: 1e-6)),
-        ])
+                budget: BudgetDeclaration(
+                    epsilon: 0.5, delta: 1e-6, perRun: 0.2,
+                    perPeriod: PeriodBudgetDeclaration(epsilon: 0.3, days: 90),
+                    noiseMultiplierMin: 0.6),
+                noise: .exact),
+        ], ledger: "/var/lib/ledger.sqlite")
 
     private static let minimal = """
         name: north
@@ -53,6 +58,23 @@ struct NodeConfigurationTests {
         ] {
             #expect(faults.contains { $0.contains(part) }, "\(part) in \(faults)")
         }
+    }
+
+    @Test("each of the owner's limits has a range")
+    func limits() throws {
+        var broken = Self.whole
+        broken.datasets[1].budget.perRun = 0
+        broken.datasets[1].budget.perPeriod?.epsilon = -1
+        broken.datasets[1].budget.perPeriod?.days = 1e6
+        broken.datasets[1].budget.noiseMultiplierMin = -0.1
+        let faults = Self.faults(try broken.yaml)
+        #expect(faults.count == 4)
+        for part in ["perRun", "perPeriod.epsilon", "perPeriod.days", "noiseMultiplierMin"] {
+            #expect(
+                faults.contains { $0.hasPrefix("datasets.other.budget.\(part): ") }, "\(faults)")
+        }
+        #expect(Self.whole.datasets[1].budget.policy?.periodDays == 90)
+        #expect(broken.datasets[1].budget.policy == nil)
     }
 
     @Test("two data sets of one name are refused")

@@ -1,3 +1,4 @@
+import AegisCore
 import Foundation
 
 /// The excerpt of the reference vectors in Fixtures/dp-accounting.json.
@@ -37,7 +38,7 @@ struct ReferenceVectors: Decodable {
 }
 
 /// SplitMix64: a fixed stream, so that statistical tests always judge the same draws.
-struct TestGenerator: RandomNumberGenerator {
+struct TestGenerator: RandomBlockGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15

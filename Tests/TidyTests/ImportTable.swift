@@ -19,15 +19,21 @@ enum ImportTable {
         "AegisCore": [],
         "AegisProtocol": ["AegisCore"],
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
-        "AegisPrivacy": pure.union(["AegisCore"]),
-        "AegisAggregation": pure.union(["AegisCore"]),
-        "AegisLearning": pure.union(["AegisCore", "AegisPrivacy", "CBLAS"]),
+        "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
+        // Dispatch runs independent blocks on both cores; results don't depend on it.
+        "AegisAggregation": pure.union(["AegisCore", "CAggregation", "Dispatch"]),
+        "AegisLearning": pure.union([
+            "AegisCore", "AegisPrivacy", "CBLAS", "CLearning", "CScattering",
+        ]),
 
         "AegisIdentity": shell.union([
             "AegisCore", "AegisCrypto", "AegisProtocol", "COpenSSL", "Crypto", "SwiftASN1", "X509",
         ]),
         "AegisStore": shell.union([
             "AegisCore", "AegisPrivacy", "AegisProtocol", "CZlib", "Crypto", "GRDB",
+        ]),
+        "AegisData": shell.union([
+            "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy", "AegisStore", "Yams",
         ]),
         "AegisTransport": shell.union(nio).union(server).union([
             "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
@@ -39,8 +45,9 @@ enum ImportTable {
         "AegisSimulation": ["AegisCore", "AegisProtocol"],
 
         "AegisNode": shell.union([
-            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
-            "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore", "AegisTelemetry",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
+            "AegisIdentity", "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore",
+            "AegisTelemetry",
             "AegisTransport", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals",
             "Yams",
         ]),
@@ -51,25 +58,44 @@ enum ImportTable {
         ]),
 
         "aegis": shell.union(nio).union([
-            "AegisAPI", "AegisCore", "AegisPrivacy", "AegisReport", "ArgumentParser",
+            "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
+            "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", "ArgumentParser",
             "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
-            "AegisAPI", "AegisNode", "AegisTelemetry", "ArgumentParser", "Logging",
+            "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",
         ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
+        "aegis-sim": shell.union([
+            "AegisCore", "AegisCrypto", "AegisProtocol", "AegisSimulation", "ArgumentParser",
+            "Yams",
+        ]),
+
+        // In benchmarks/.
+        "learning-speed": shell.union([
+            "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy",
+        ]),
+        "aegis-attacks": shell.union([
+            "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
+        ]),
+        "aegis-aggregation-speed": shell.union(["AegisAggregation", "AegisCore"]),
+        // Not a target: tools/fuzz compiles them.
+        "Fuzz": ["AegisAggregation", "AegisCore", "AegisLearning", "AegisProtocol"],
     ]
 
     /// C libraries, each behind exactly one module.
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
-        "CZlib": "AegisStore",
+        "CAggregation": "AegisAggregation", "CLearning": "AegisLearning",
+        "CNoise": "AegisPrivacy", "CScattering": "AegisLearning", "CZlib": "AegisStore",
     ]
 
     /// What a test target needs beyond its module's own imports.
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
         "AegisProtocolTests": ["AegisSimulation"],
+        "AegisSimulationTests": ["Yams"],
+        "AegisStoreTests": ["CPowerCut"],
         "AegisTransportTests": ["SwiftASN1"],
     ]
 

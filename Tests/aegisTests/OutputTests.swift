@@ -53,6 +53,14 @@ import aegis
         run.name = long
         #expect(isNarrow(RunList.text([run])))
         #expect(isNarrow(RoundTable.text([Self.round(1), Self.round(100_000)])))
+        var explained = Self.round(1)
+        explained.aggregation = RoundExplanation(
+            rule: "krum", scoreMeaning: "neighbour distance",
+            verdicts: (0..<32).map { _ in
+                .init(node: long, isKept: false, share: 0, score: 1)
+            })
+        #expect(isNarrow(RoundTable.row(explained)))
+        #expect(RoundTable.row(explained).hasSuffix(" and 30 more\n"))
         let token = JoinTokenView(
             id: "0123456789abcdef", name: long, state: .expired,
             createdAt: "2026-03-01T09:30:00.250Z", createdBy: "admin",

@@ -1,4 +1,5 @@
 import AegisNode
+import AegisPrivacy
 import ArgumentParser
 
 struct DatasetCommand: AsyncParsableCommand {
@@ -20,7 +21,7 @@ struct DatasetCommand: AsyncParsableCommand {
         @OptionGroup var directory: DirectoryOption
         @Argument(help: "The name that run specifications use.")
         var name: String
-        @Option(help: "Folder with the four IDX files (gzipped or not).")
+        @Option(help: "Folder with four IDX files (gzipped or not), or a declaration: FILE.yaml.")
         var source: String
         @Option(help: "Use slice I of N, counted from 0, as I/N.")
         var slice: String?
@@ -32,6 +33,16 @@ struct DatasetCommand: AsyncParsableCommand {
         var budgetEpsilon: Double
         @Option(help: "Lifetime privacy budget: delta.")
         var budgetDelta: Double = 1e-5
+        @Option(help: "The most epsilon that one run may cost.")
+        var perRun: Double?
+        @Option(help: "The most epsilon within any stretch of days, as EPSILON/DAYS.")
+        var perPeriod: PeriodBudgetDeclaration?
+        @Option(help: "The least noise multiplier that a run may use.")
+        var leastNoise: Double?
+        @Option(help: "Which generator makes the noise: fast or exact.")
+        var noise: NoiseChoice = .fast
+        @Option(help: "Public weight in runs with a weighted rule; 1 where absent.")
+        var weight: UInt64?
 
         func run() async throws {
             try await reportingFailure {
@@ -39,7 +50,10 @@ struct DatasetCommand: AsyncParsableCommand {
                     name: name, source: source,
                     slice: try SliceDeclaration(
                         slice: slice, partition: partition, seed: seed),
-                    budget: BudgetDeclaration(epsilon: budgetEpsilon, delta: budgetDelta))
+                    budget: BudgetDeclaration(
+                        epsilon: budgetEpsilon, delta: budgetDelta, perRun: perRun,
+                        perPeriod: perPeriod, noiseMultiplierMin: leastNoise),
+                    noise: noise.generator, weight: weight)
                 try NodeDirectory(directory.dir).addDataset(declaration)
                 print("data set \(name) declared in \(directory.dir)/node.yaml")
             }
@@ -58,5 +72,24 @@ struct DatasetCommand: AsyncParsableCommand {
                 }
             }
         }
+    }
+}
+
+enum NoiseChoice: String, ExpressibleByArgument, CaseIterable {
+    case fast, exact
+
+    var generator: NoiseGenerator {
+        switch self {
+        case .fast: .fast
+        case .exact: .exact
+        }
+    }
+}
+
+extension PeriodBudgetDeclaration: ExpressibleByArgument {
+    public init?(argument: String) {
+        let parts = argument.split(separator: "/").compactMap { Double($0) }
+        guard parts.count == 2, argument.filter({ $0 == "/" }).count == 1 else { return nil }
+        self.init(epsilon: parts[0], days: parts[1])
     }
 }

@@ -16,7 +16,8 @@ package struct Aegis: AsyncParsableCommand {
         version: "aegis 0.1.0",
         subcommands: [
             TokenCommand.self, MeshCommand.self, NodeCommand.self, RunCommand.self,
-            PrivacyCommand.self,
+            TrainCommand.self, EvaluateCommand.self, BaselineCommand.self, DataCommand.self,
+            PrivacyCommand.self, AggregateCommand.self,
         ])
 
     package init() {}

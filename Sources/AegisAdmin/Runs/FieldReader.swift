@@ -98,6 +98,15 @@ package struct FieldReader {
         return number
     }
 
+    package mutating func boolean(_ field: String, default standard: Bool) -> Bool? {
+        guard let value = optional(field) else { return standard }
+        guard case .bool(let bool) = value else {
+            fault(field, "must be true or false, is \(Self.shown(value))")
+            return nil
+        }
+        return bool
+    }
+
     /// Call last: adds a fault for each field that was not asked for.
     package func finish() {
         for field in object.keys.sorted() where !known.contains(field) {

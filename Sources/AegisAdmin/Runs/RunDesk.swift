@@ -144,6 +144,16 @@ package struct RunDesk: Sendable {
         view.loss = rounds.last { $0.loss != nil }?.loss
         view.accuracy = rounds.last { $0.accuracy != nil }?.accuracy
         view.epsilonMax = rounds.compactMap(\.epsilonMax).max()
+        let roster = try await observer.chain()?.roster
+        let warnings = RunWarnings(
+            specification, faultTolerance: roster?.faultTolerance ?? Limits.participantsMax)
+        view.noiseToSignal = warnings.noiseToSignal
+        view.warnings = warnings.texts
+        var drops = DropTally()
+        for round in rounds {
+            if let explanation = round.aggregation { drops.add(explanation, run: view.id) }
+        }
+        view.dropped = drops.counts
         return view
     }
 
@@ -191,8 +201,24 @@ package struct RunDesk: Sendable {
                         node: measure.node.text, name: name(measure.node),
                         seconds: measure.seconds, loss: measure.loss,
                         accuracy: measure.accuracy, epsilon: measure.epsilon)
-                }.sorted { $0.name < $1.name })
+                }.sorted { $0.name < $1.name },
+                aggregation: Self.explanation(of: measures[round.round] ?? [], name: name))
         }
+    }
+
+    /// What most nodes say. They all compute the same; one that says otherwise is out-voted.
+    private static func explanation(
+        of measures: [StoredMeasure], name: (NodeID) -> String
+    ) -> RoundExplanation? {
+        let said = measures.compactMap(\.explanation)
+        let counts = Dictionary(grouping: said) { $0 }.mapValues(\.count)
+        let most = counts.values.max()
+        guard var explanation = said.first(where: { counts[$0] == most }) else { return nil }
+        for index in explanation.verdicts.indices {
+            guard let node = NodeID(text: explanation.verdicts[index].node) else { continue }
+            explanation.verdicts[index].node = name(node)
+        }
+        return explanation
     }
 
     /// All records from the founding to the run's last: with `genesis.cbor` they verify by

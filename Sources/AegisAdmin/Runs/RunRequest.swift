@@ -22,34 +22,39 @@ package struct RunRequestReader {
         let name = fields.text("name", Self.nameRule) {
             Names.isValid($0) && RunID(text: $0) == nil
         }
-        let model = fields.value(
-            "model",
-            "softmax, {kind: mlp, hidden: [128]} or "
-                + "{kind: none, parameters: 1000000}"
-        ).flatMap(self.model)
+        let model = fields.value("model", ModelReader.expected)
+            .flatMap(ModelReader(faults: faults).read)
         let dataset = fields.text("dataset", Self.nameRule, where: Names.isValid)
+        let records = records(fields.optional("records"))
         let rounds = fields.integer("rounds", in: 1...Limits.roundsMax)
         let trains = model.map(Self.trains) ?? true
-        let training = training(&fields, trains: trains)
+        let reader = TrainingReader(faults: faults)
+        let training = reader.training(
+            fields.optional("training"), model: model, trains: trains,
+            samplingRate: Self.samplingRate(in: body))
+        let server = reader.server(fields.optional("server"))
         let privacy = privacy(
-            &fields, trains: trains,
+            &fields, trains: trains, batch: training?.expectedBatch,
             steps: rounds.flatMap { rounds in
                 training.map { rounds * $0.localSteps }
             })
         let participantsMin = fields.integer(
             "participants_min", in: 1...max(1, participants - faultTolerance),
             default: participants / 2 + 1)
-        let aggregation = aggregation(&fields, participantsMin: participantsMin)
+        let aggregation = AggregationReader(faults: faults).read(
+            fields.optional("aggregation") ?? AggregationReader.standard,
+            participants: participants, participantsMin: participantsMin)
         let deadlines = deadlines(&fields)
         fields.finish()
-        guard faults.faults.isEmpty, let name, let model, let dataset, let rounds, let training,
-            let aggregation, let deadlines, let participantsMin
+        guard faults.faults.isEmpty, let name, let model, let dataset, let records, let rounds,
+            let training,
+            let server, let aggregation, let deadlines, let participantsMin
         else {
             throw Problem(.invalidRequest, faults: faults.faults)
         }
         return RunSpecification(
-            run: run, name: name, model: model, dataset: dataset, rounds: rounds,
-            training: training, privacy: privacy, aggregation: aggregation,
+            run: run, name: name, model: model, dataset: dataset, records: records, rounds: rounds,
+            training: training, privacy: privacy, aggregation: aggregation, server: server,
             deadlines: deadlines, participantsMin: participantsMin)
     }
 
@@ -58,79 +63,51 @@ package struct RunRequestReader {
 
     private static func trains(_ model: ModelDeclaration) -> Bool {
         switch model {
-        case .softmax, .multilayerPerceptron: true
+        case .softmax, .multilayerPerceptron, .convolutional, .layers: true
         case .none: false
         }
     }
 
-    private func model(_ value: JSONValue) -> ModelDeclaration? {
-        if value == .text("softmax") { return .softmax }
-        var fields = FieldReader(value, path: "model", faults: faults)
-        let kinds = ["softmax", "mlp", "none"]
-        guard case .object = value,
-            let kind = fields.text("kind", "softmax, mlp or none", where: kinds.contains)
+    /// Absent means images of 28 × 28 in ten classes.
+    private func records(_ value: JSONValue?) -> RecordDeclaration? {
+        guard let value else { return .images }
+        var fields = FieldReader(value, path: "records", faults: faults)
+        let expected = "a list of one to three whole numbers"
+        let shape = fields.value("shape", expected)
+        let classes = fields.integer("classes", in: 2...RecordDeclaration.classesMax)
+        fields.finish()
+        guard let shape, let classes else { return nil }
+        guard case .array(let list) = shape else {
+            fields.fault("shape", "must be \(expected), is \(FieldReader.shown(shape))")
+            return nil
+        }
+        let extents = list.compactMap { element -> Int? in
+            guard case .integer(let extent) = element else { return nil }
+            return Int(extent)
+        }
+        guard extents.count == list.count,
+            let records = RecordDeclaration(shape: extents, classes: classes)
+        else {
+            fields.fault("shape", "must be \(expected), a million values at most")
+            return nil
+        }
+        return records
+    }
+
+    /// As it is given; whether it is right is found out where the privacy is read.
+    private static func samplingRate(in body: JSONValue) -> Double? {
+        guard case .object(let object) = body, case .object(let privacy)? = object["privacy"]
         else { return nil }
-        var model: ModelDeclaration?
-        switch kind {
-        case "softmax": model = .softmax
-        case "mlp": model = hidden(&fields).map { .multilayerPerceptron(hidden: $0) }
-        default:
-            model = fields.integer("parameters", in: 1...Limits.parametersMax)
-                .map { .none(parameters: $0) }
+        return switch privacy["sampling_rate"] {
+        case .integer(let whole): Double(whole)
+        case .number(let number): Double(millionths(number)) / 1e6
+        default: nil
         }
-        fields.finish()
-        return model
-    }
-
-    private func hidden(_ fields: inout FieldReader) -> [Int]? {
-        let expected = "a list of 1 to 16 widths"
-        guard let value = fields.value("hidden", expected) else { return nil }
-        guard case .array(let list) = value, (1...16).contains(list.count) else {
-            fields.fault("hidden", "must be \(expected), is \(FieldReader.shown(value))")
-            return nil
-        }
-        var widths: [Int] = []
-        for (index, element) in list.enumerated() {
-            guard case .integer(let width) = element, (1...65_536).contains(width) else {
-                fields.fault(
-                    "hidden[\(index)]",
-                    "must be a whole number from 1 to 65536, is \(FieldReader.shown(element))")
-                continue
-            }
-            widths.append(Int(width))
-        }
-        return widths.count == list.count ? widths : nil
-    }
-
-    /// A run without training still names a step and a batch; they cost nothing.
-    private func training(
-        _ fields: inout FieldReader, trains: Bool
-    ) -> TrainingDeclaration? {
-        let value = fields.optional("training")
-        if value == nil, trains {
-            fields.fault("training", "is missing; must be an object")
-            return nil
-        }
-        var fields = FieldReader(value ?? .object([:]), path: "training", faults: faults)
-        let standard: Int? = trains ? nil : 1
-        let localSteps = fields.integer(
-            "local_steps", in: 1...Limits.localStepsMax, default: standard)
-        let batch = fields.integer("expected_batch", in: 1...10_000_000, default: standard)
-        let rate = fields.number(
-            "learning_rate", in: 0.000001...1_000, default: standard.map(Double.init))
-        let momentum = fields.number("momentum", in: 0...0.999999, default: 0)
-        let seed = fields.integer("seed", in: 0...Int.max, default: 1)
-        fields.finish()
-        guard let localSteps, let batch, let rate, let momentum, let seed else { return nil }
-        return TrainingDeclaration(
-            localSteps: localSteps, expectedBatch: batch,
-            learningRateMillionths: Self.millionths(rate),
-            momentumMillionths: Self.millionths(momentum), seed: UInt64(seed))
     }
 
     /// Absent is no answer: a run without privacy says so.
     private func privacy(
-        _ fields: inout FieldReader, trains: Bool, steps: Int?
+        _ fields: inout FieldReader, trains: Bool, batch: Int?, steps: Int?
     ) -> PrivacyDeclaration? {
         let expected = "none or an object with epsilon or noise_multiplier"
         let given = fields.optional("privacy")
@@ -152,12 +129,14 @@ package struct RunRequestReader {
         let clip = fields.number("clip_norm", in: 0.000001...1_000)
         let delta = fields.number("delta", in: 1e-12...0.1)
         let noise = noiseMultiplier(&fields, rate: rate, delta: delta, steps: steps)
+        let clipping = TrainingReader(faults: faults).clipping(
+            &fields, batch: batch, noiseMillionths: noise)
         fields.finish()
-        guard let rate, let clip, let delta, let noise else { return nil }
+        guard let rate, let clip, let delta, let noise, let clipping else { return nil }
         return PrivacyDeclaration(
             samplingRateMillionths: Self.millionths(rate),
             noiseMultiplierMillionths: noise, clipNormMillionths: Self.millionths(clip),
-            deltaTrillionths: Int((delta * 1e12).rounded()))
+            deltaTrillionths: Int((delta * 1e12).rounded()), clipping: clipping)
     }
 
     /// In millionths. Given, or the least whose ε over all steps of the run is at most what was
@@ -199,33 +178,6 @@ package struct RunRequestReader {
         }
     }
 
-    private func aggregation(
-        _ fields: inout FieldReader, participantsMin: Int?
-    ) -> AggregationDeclaration? {
-        let value = fields.optional("aggregation") ?? .object(["rule": .text("mean")])
-        var fields = FieldReader(value, path: "aggregation", faults: faults)
-        let rules = AggregationDeclaration.Rule.allCases.map(\.rawValue)
-        let name = fields.text("rule", rules.joined(separator: " or "), where: rules.contains)
-        let rule = name.flatMap(AggregationDeclaration.Rule.init(rawValue:))
-        let byzantine = fields.integer(
-            "byzantine", in: 0...Limits.participantsMax, default: rule == .mean ? 0 : nil)
-        let norm = fields.number("update_norm_max", in: 0.000001...1_000_000, default: 100)
-        fields.finish()
-        guard let rule, let byzantine, let norm else { return nil }
-        let aggregation = AggregationDeclaration(
-            rule: rule, byzantine: byzantine, updateNormMaxMillionths: Self.millionths(norm))
-        if rule == .mean, byzantine > 0 {
-            fields.fault("byzantine", "must be 0 for mean, which withstands none")
-        }
-        if let participantsMin, participantsMin < aggregation.updatesMin {
-            fields.fault(
-                "byzantine",
-                "\(rule.rawValue) with \(byzantine) needs participants_min of at "
-                    + "least \(aggregation.updatesMin), is \(participantsMin)")
-        }
-        return aggregation
-    }
-
     private func deadlines(_ fields: inout FieldReader) -> Deadlines? {
         let value = fields.optional("deadlines") ?? .object([:])
         var fields = FieldReader(value, path: "deadlines", faults: faults)
@@ -242,5 +194,5 @@ package struct RunRequestReader {
             hardMilliseconds: Int((hard * 1_000).rounded()))
     }
 
-    private static func millionths(_ value: Double) -> Int { Int((value * 1e6).rounded()) }
+    private static func millionths(_ value: Double) -> Int { TrainingReader.millionths(value) }
 }

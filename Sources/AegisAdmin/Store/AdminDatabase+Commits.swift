@@ -32,6 +32,7 @@ package struct StoredMeasure: Hashable, Sendable {
     package let loss: Double?
     package let accuracy: Double?
     package let epsilon: Double?
+    package let explanation: RoundExplanation?
 }
 
 extension AdminDatabase {
@@ -178,17 +179,31 @@ extension AdminDatabase {
                 guard let run = RunID(text: measure.run), measure.seconds.isFinite else { continue }
                 try db.execute(
                     sql: """
-                        INSERT INTO measure (run, round, node, seconds, loss, accuracy, epsilon)
-                        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                        INSERT INTO measure
+                            (run, round, node, seconds, loss, accuracy, epsilon, explanation)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
                         seconds = excluded.seconds, loss = excluded.loss,
-                        accuracy = excluded.accuracy, epsilon = excluded.epsilon
+                        accuracy = excluded.accuracy, epsilon = excluded.epsilon,
+                        explanation = COALESCE(excluded.explanation, measure.explanation)
                         """,
                     arguments: [
                         Data(run.bytes), measure.round, Data(node.bytes), measure.seconds,
                         measure.loss, measure.accuracy, measure.epsilon,
+                        try Self.explanation(of: measure),
                     ])
             }
         }
+    }
+
+    /// A node tells it for its last rounds only, so what was kept stays. One that is longer than
+    /// any rule makes it is not kept.
+    private static func explanation(of measure: RoundMeasurement) throws -> Data? {
+        guard let explanation = measure.aggregation,
+            explanation.verdicts.count <= Limits.participantsMax,
+            ([explanation.rule, explanation.scoreMeaning] + explanation.verdicts.map(\.node))
+                .allSatisfy({ $0.utf8.count <= Limits.nameBytesMax })
+        else { return nil }
+        return Data(try AegisAPI.encode(explanation))
     }
 
     package func measures(of run: RunID) async throws -> [StoredMeasure] {
@@ -202,7 +217,10 @@ extension AdminDatabase {
                 }
                 return StoredMeasure(
                     round: row["round"], node: node, seconds: row["seconds"], loss: row["loss"],
-                    accuracy: row["accuracy"], epsilon: row["epsilon"])
+                    accuracy: row["accuracy"], epsilon: row["epsilon"],
+                    explanation: try (row["explanation"] as Data?).map {
+                        try AegisAPI.decode(RoundExplanation.self, from: Array($0))
+                    })
             }
         }
     }

@@ -48,6 +48,9 @@ package struct AdminDatabase: Sendable {
         migrator.registerMigration("v1 members") { try $0.execute(sql: members) }
         migrator.registerMigration("v1 runs") { try $0.execute(sql: runs) }
         migrator.registerMigration("v1 audit") { try $0.execute(sql: audit) }
+        migrator.registerMigration("v2 explanations") {
+            try $0.execute(sql: "ALTER TABLE measure ADD COLUMN explanation BLOB")
+        }
         return migrator
     }
 

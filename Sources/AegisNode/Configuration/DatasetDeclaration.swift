@@ -1,25 +1,36 @@
+package import AegisPrivacy
+
 /// One data set of this node's owner: where its records are and how much of their privacy a life
 /// of training may cost.
 package struct DatasetDeclaration: Codable, Hashable, Sendable {
     /// What run specifications call it.
     package var name: String
-    /// A folder with the four IDX files of MNIST's layout, plain or gzipped.
+    /// A folder with the four IDX files of MNIST's layout, plain or gzipped, or a declaration:
+    /// FILE.yaml (docs/DATA.md).
     package var source: String
     /// The part of a shared file this node plays the owner of; all of it where absent.
     package var slice: SliceDeclaration?
     package var budget: BudgetDeclaration
+    /// Which generator makes the noise; fast where absent.
+    package var noise: NoiseGenerator?
+    /// What this data set weighs in runs with a weighted rule, at most what the run allows; 1
+    /// where absent. Public: a round figure of its size, say, never the exact count.
+    package var weight: UInt64?
 
     package init(
-        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration
+        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration,
+        noise: NoiseGenerator? = nil, weight: UInt64? = nil
     ) {
+        self.weight = weight
         self.name = name
         self.source = source
         self.slice = slice
         self.budget = budget
+        self.noise = noise
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, source, slice, budget
+        case name, source, slice, budget, noise, weight
     }
 
     package init(from decoder: any Decoder) throws {
@@ -29,6 +40,8 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
         source = try container.decode(String.self, forKey: .source)
         slice = try container.decodeIfPresent(SliceDeclaration.self, forKey: .slice)
         budget = try container.decode(BudgetDeclaration.self, forKey: .budget)
+        noise = try container.decodeIfPresent(NoiseGenerator.self, forKey: .noise)
+        weight = try container.decodeIfPresent(UInt64.self, forKey: .weight)
     }
 
     package var faults: [String] {
@@ -46,13 +59,10 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
                 faults.append("datasets.\(name).slice.dirichletAlpha: needs 0 < alpha <= 1000")
             }
         }
-        if !(budget.epsilon > 0 && budget.epsilon <= 1_000) {
-            faults.append("datasets.\(name).budget.epsilon: needs 0 < epsilon <= 1000")
+        if let weight, !(1...1_000_000).contains(weight) {
+            faults.append("datasets.\(name).weight: needs 1 <= weight <= 1000000")
         }
-        if !(budget.delta > 0 && budget.delta < 0.1) {
-            faults.append("datasets.\(name).budget.delta: needs 0 < delta < 0.1")
-        }
-        return faults
+        return faults + budget.faults.map { "datasets.\(name).budget.\($0)" }
     }
 }
 
@@ -82,27 +92,5 @@ package struct SliceDeclaration: Codable, Hashable, Sendable {
         count = try container.decode(Int.self, forKey: .count)
         seed = try container.decode(UInt64.self, forKey: .seed)
         dirichletAlpha = try container.decodeIfPresent(Double.self, forKey: .dirichletAlpha)
-    }
-}
-
-/// The owner's lifetime budget for one data set: no run, admin or coordinator can raise it.
-package struct BudgetDeclaration: Codable, Hashable, Sendable {
-    package var epsilon: Double
-    package var delta: Double
-
-    package init(epsilon: Double, delta: Double) {
-        self.epsilon = epsilon
-        self.delta = delta
-    }
-
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case epsilon, delta
-    }
-
-    package init(from decoder: any Decoder) throws {
-        try UnknownKeys.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        epsilon = try container.decode(Double.self, forKey: .epsilon)
-        delta = try container.decode(Double.self, forKey: .delta)
     }
 }

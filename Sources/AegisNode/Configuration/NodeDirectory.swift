@@ -16,6 +16,12 @@ package struct NodeDirectory: Sendable {
     package var databasePath: String { path + "/node.sqlite" }
     package var blobsPath: String { path + "/blobs" }
 
+    /// The file of the privacy ledgers: the node's own, or where its owner wants it.
+    package func ledgerPath(_ configuration: NodeConfiguration) -> String {
+        let chosen = configuration.ledger ?? "ledger.sqlite"
+        return chosen.hasPrefix("/") ? chosen : path + "/" + chosen
+    }
+
     package func identityDirectory() throws(NodeError) -> IdentityDirectory {
         do { return try IdentityDirectory.open(at: path) } catch .notFound {
             throw .notJoined(path)
@@ -40,7 +46,7 @@ package struct NodeDirectory: Sendable {
         guard !configuration.datasets.contains(where: { $0.name == declaration.name }) else {
             throw NodeError.datasetExists(declaration.name)
         }
-        _ = try DatasetFiles(source: declaration.source)
+        try DatasetSource(declaration.source).check()
         configuration.datasets.append(declaration)
         let yaml = try configuration.yaml
         try identityDirectory().write(Self.configurationName, Array(yaml.utf8))

@@ -1,3 +1,4 @@
+package import AegisAPI
 import AegisAggregation
 package import AegisCore
 import AegisCrypto
@@ -14,31 +15,34 @@ package struct AggregationDesk: Sendable {
 
     package func initialModel(_ specification: RunSpecification) throws -> ComputeResult {
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
-        let parameters = shape.initialParameters(seed: specification.training.seed)
-        let model = try ModelFile.store(parameters, shape: shape, in: blobs)
+        let values = shape.initialModel(seed: specification.training.seed)
+        let model = try ModelFile.storeModel(values, shape: shape, in: blobs)
         return ComputeResult(aggregate: .zero, model: model)
     }
 
-    /// The base model and every part's blob are in the store.
-    package func aggregate(_ request: AggregateRequest) throws -> ComputeResult {
+    /// The base model and every part's blob are in the store. Besides the result, whom the rule
+    /// heard.
+    package func aggregate(
+        _ request: AggregateRequest
+    ) throws -> (result: ComputeResult, explanation: RoundExplanation) {
         guard let shape = ModelShape(request.specification) else {
             throw DeskError.unsupportedModel
         }
         let declaration = request.specification.aggregation
-        let rule: AggregationRule =
-            switch declaration.rule {
-            case .mean: .mean
-            case .trimmedMean: .trimmedMean(byzantine: declaration.byzantine)
-            }
-        let aggregate = try withUpdates(of: request.parts[...], shape: shape, collected: []) {
+        let aggregator = declaration.aggregator(seed: request.includedDigest)
+        let aggregation = try withUpdates(of: request.parts[...], shape: shape, collected: []) {
             updates in
-            try rule.aggregate(updates)
+            try aggregator.aggregate(updates)
         }
-        let base = try ModelFile.parameters(of: request.base, shape: shape, in: blobs)
-        let model = try apply(base: base, aggregate: aggregate)
-        return ComputeResult(
+        let aggregate = aggregation.values
+        let base = try ModelFile.model(request.base, shape: shape, in: blobs)
+        let model = try shape.server.apply(
+            base: Array(base.prefix(shape.parameterCount)), aggregate: aggregate,
+            state: Array(base.dropFirst(shape.parameterCount)))
+        let result = ComputeResult(
             aggregate: ModelFile.digest(of: aggregate, shape: shape),
-            model: try ModelFile.store(model, shape: shape, in: blobs))
+            model: try ModelFile.storeModel(model, shape: shape, in: blobs))
+        return (result, RoundExplanation(aggregation.explanation, rule: declaration.name))
     }
 
     /// Shape, finite values and norm of an update, the same verdict on every node.
@@ -65,7 +69,9 @@ package struct AggregationDesk: Sendable {
         return try ModelFile.withValues(of: part.blob, shape: shape, in: blobs) { values in
             try withUpdates(
                 of: parts.dropFirst(), shape: shape,
-                collected: collected + [NodeUpdate(node: part.node, values: values)], body)
+                collected: collected + [
+                    NodeUpdate(node: part.node, weight: Double(part.weight), values: values)
+                ], body)
         }
     }
 }
@@ -83,6 +89,8 @@ extension UpdateFault {
         case .notFinite(let index): self = .notFinite(index: index)
         case .normAboveBound(let norm, let bound):
             self = .normAboveBound(norm: norm, bound: bound)
+        case .weightOutOfBounds(let weight, let max):
+            self = .weightOutOfBounds(weight: weight, max: max)
         }
     }
 }

@@ -8,17 +8,38 @@ package import AegisStore
 /// Models and updates as safetensors blobs. The bytes follow from the values alone, so that equal
 /// vectors have equal digests on every node.
 package enum ModelFile {
-    /// The size of every model and update of this shape.
-    package static func byteCount(of shape: ModelShape) -> UInt64 {
-        UInt64(Safetensors.header(shape.tensors, metadata: metadata).count)
-            + 4 * UInt64(shape.parameterCount)
+    /// The size of every update of this shape.
+    package static func byteCount(of shape: ModelShape) -> UInt64 { byteCount(shape.tensors) }
+
+    /// The size of every model of this shape, with what the server optimiser remembers.
+    package static func modelByteCount(of shape: ModelShape) -> UInt64 {
+        byteCount(shape.modelTensors)
     }
 
+    private static func byteCount(_ tensors: [TensorDeclaration]) -> UInt64 {
+        UInt64(Safetensors.header(tensors, metadata: metadata).count)
+            + 4 * UInt64(tensors.reduce(0) { $0 + $1.count })
+    }
+
+    /// Stores an update.
     package static func store(
         _ values: [Float], shape: ModelShape, in blobs: BlobStore
     ) throws -> Digest {
+        try store(values, shape.tensors, in: blobs)
+    }
+
+    /// Stores a model: parameters, then the server optimiser's state.
+    package static func storeModel(
+        _ values: [Float], shape: ModelShape, in blobs: BlobStore
+    ) throws -> Digest {
+        try store(values, shape.modelTensors, in: blobs)
+    }
+
+    private static func store(
+        _ values: [Float], _ tensors: [TensorDeclaration], in blobs: BlobStore
+    ) throws -> Digest {
         var writer = try blobs.writer()
-        try writer.append(Safetensors.header(shape.tensors, metadata: metadata))
+        try writer.append(Safetensors.header(tensors, metadata: metadata))
         try values.withUnsafeBytes { try writer.append($0) }
         return try writer.finish()
     }
@@ -31,11 +52,19 @@ package enum ModelFile {
         return hash.finalize()
     }
 
+    /// The parameters of a model, without what the server optimiser remembers.
     package static func parameters(
         of digest: Digest, shape: ModelShape, in blobs: BlobStore
     ) throws -> [Float] {
+        Array(try model(digest, shape: shape, in: blobs).prefix(shape.parameterCount))
+    }
+
+    /// All values of a model.
+    static func model(
+        _ digest: Digest, shape: ModelShape, in blobs: BlobStore
+    ) throws -> [Float] {
         try blobs.withMapped(digest) { bytes in
-            try contents(of: bytes, shape: shape).values(of: bytes)
+            try contents(of: bytes, tensors: shape.modelTensors).values(of: bytes)
         }
     }
 
@@ -45,7 +74,7 @@ package enum ModelFile {
         _ body: (RawUpdate) throws -> Result
     ) throws -> Result {
         try blobs.withMapped(digest) { bytes in
-            let contents = try contents(of: bytes, shape: shape)
+            let contents = try contents(of: bytes, tensors: shape.tensors)
             let values = UnsafeRawBufferPointer(rebasing: bytes[contents.valuesStart...])
             guard let update = RawUpdate(values) else {
                 throw UpdateFault.notSafetensors("its values are no whole number of floats")
@@ -74,16 +103,17 @@ package enum ModelFile {
     }
 
     private static func contents(
-        of bytes: UnsafeRawBufferPointer, shape: ModelShape
+        of bytes: UnsafeRawBufferPointer, tensors: [TensorDeclaration]
     ) throws(UpdateFault) -> Safetensors.Contents {
         let contents: Safetensors.Contents
         do { contents = try Safetensors.parse(bytes) } catch {
             throw .notSafetensors("\(error)")
         }
-        guard contents.matches(shape.tensors) else {
+        guard contents.matches(tensors) else {
             let count = contents.tensors.reduce(0) { $0 + $1.declaration.count }
-            guard count == shape.parameterCount else {
-                throw .wrongShape(expected: shape.parameterCount, actual: count)
+            let expected = tensors.reduce(0) { $0 + $1.count }
+            guard count == expected else {
+                throw .wrongShape(expected: expected, actual: count)
             }
             throw .notSafetensors("its tensors are not the model's")
         }

@@ -22,18 +22,22 @@ package final class TrainingDesk: Sendable {
     private let node: NodeID
     private let blobs: BlobStore
     private let status: StatusBoard
+    private let weights: [String: UInt64]
 
     package init(
-        node: NodeID, database: NodeDatabase, blobs: BlobStore,
+        node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
         declarations: [DatasetDeclaration], status: StatusBoard
     ) throws {
-        let privacy = try PrivacyDesk(database: database, declarations: declarations)
+        let privacy = try PrivacyDesk(
+            ledgers: ledgers, anchors: database, declarations: declarations)
         let summary = privacy.summary
         status.update { $0.privacy = summary }
         state = Mutex(State(privacy: privacy))
         self.node = node
         self.blobs = blobs
         self.status = status
+        weights = Dictionary(
+            declarations.map { ($0.name, $0.weight ?? 1) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The update that was released for the run's present round, whether or not it was signed yet.
@@ -53,7 +57,7 @@ package final class TrainingDesk: Sendable {
     ) throws -> UpdateDraft {
         let specification = request.specification
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
-        guard let network = shape.network else {
+        guard let model = shape.trained else {
             let blob = try ModelFile.store(fixedUpdate(shape), shape: shape, in: blobs)
             return try draft(request, blob: blob, ledgerPosition: 0)
         }
@@ -62,13 +66,13 @@ package final class TrainingDesk: Sendable {
         }
         return try state.withLock { state in
             let (blob, position) = try Self.train(
-                request, network, shape, privacy, &state, blobs: blobs, status: status, progress)
+                request, model, shape, privacy, &state, blobs: blobs, status: status, progress)
             return try draft(request, blob: blob, ledgerPosition: position)
         }
     }
 
     private static func train(
-        _ request: TrainingRequest, _ network: Network, _ shape: ModelShape,
+        _ request: TrainingRequest, _ model: Model, _ shape: ModelShape,
         _ privacy: PrivacyDeclaration, _ state: inout State, blobs: BlobStore,
         status: StatusBoard, _ progress: (Double) throws -> Void
     ) throws -> (blob: Digest, ledgerPosition: UInt64) {
@@ -86,20 +90,21 @@ package final class TrainingDesk: Sendable {
                 samplingRate: privacy.samplingRate, noiseMultiplier: privacy.noiseMultiplier,
                 recordCount: records.count)
         else { throw TrainingRefusal.notTrainable }
+        var plan = TrainingPlan(
+            specification, round: request.round, model: model, privacy: privacy)
+        try Trainer.check(
+            plan, from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
         let training = specification.training
+        let event = sampler.event(afterSteps: training.localSteps)
         let reservation = try state.privacy.reserve(
-            key, of: dataset, for: sampler.event(afterSteps: training.localSteps))
+            key, of: dataset, for: event, delta: privacy.delta)
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
-        let trainer = DPSGDTrainer(
-            TrainingPlan(
-                network: network, steps: training.localSteps,
-                expectedBatch: training.expectedBatch, learningRate: training.learningRate,
-                momentum: training.momentum))
+        plan.noise = reservation.charge.noise
         var generator = CryptographicGenerator()
-        let result = try trainer.train(
-            from: base, on: records, clipNorm: privacy.clipNorm, paidBy: reservation,
-            sampler: &sampler, using: &generator,
+        let result = try Trainer.train(
+            plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
+            using: &generator,
             progress: { try progress(Double($0) / Double(training.localSteps)) })
         let blob = try ModelFile.store(result.update, shape: shape, in: blobs)
         let position = try state.privacy.commit(
@@ -110,8 +115,9 @@ package final class TrainingDesk: Sendable {
     private static func records(of dataset: String, _ state: inout State) throws -> Records {
         if let records = state.records[dataset] { return records }
         let declaration = try state.privacy.declaration(of: dataset)
-        let records = try DatasetFiles(source: declaration.source)
+        let records = try DatasetSource(declaration.source)
             .trainingRecords(slice: declaration.slice)
+        try state.privacy.bind(records.fingerprint, to: dataset)
         state.records[dataset] = records
         return records
     }
@@ -124,6 +130,12 @@ package final class TrainingDesk: Sendable {
         }
     }
 
+    /// The public weight that the data set's owner gave it, at most what the run allows.
+    private func weight(in specification: RunSpecification) -> UInt64 {
+        let declared = weights[specification.dataset] ?? 1
+        return min(max(declared, 1), specification.aggregation.weightMax)
+    }
+
     private func draft(
         _ request: TrainingRequest, blob: Digest, ledgerPosition: UInt64
     ) throws -> UpdateDraft {
@@ -132,7 +144,8 @@ package final class TrainingDesk: Sendable {
         }
         return UpdateDraft(
             run: request.specification.run, round: request.round, base: request.base,
-            blob: description, ledgerPosition: ledgerPosition,
+            blob: description, weight: weight(in: request.specification),
+            ledgerPosition: ledgerPosition,
             expiresAt: MachineClock.wallMilliseconds + Self.updateValidityMilliseconds)
     }
 }
@@ -149,10 +162,5 @@ package enum TrainingRefusal: Error, Hashable, Sendable {
 extension PrivacyDeclaration {
     var samplingRate: Double { Double(samplingRateMillionths) / 1_000_000 }
     var noiseMultiplier: Double { Double(noiseMultiplierMillionths) / 1_000_000 }
-    var clipNorm: Float { Float(clipNormMillionths) / 1_000_000 }
-}
-
-extension TrainingDeclaration {
-    var learningRate: Float { Float(learningRateMillionths) / 1_000_000 }
-    var momentum: Float { Float(momentumMillionths) / 1_000_000 }
+    var delta: Double { Double(deltaTrillionths) / 1e12 }
 }

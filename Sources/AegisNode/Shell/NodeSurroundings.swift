@@ -161,7 +161,7 @@ final class NodeSurroundings: Surroundings {
     ) async -> MeshClientError? {
         do {
             try await client.download(
-                blob: model, byteCount: ModelFile.byteCount(of: shape), from: holders,
+                blob: model, byteCount: ModelFile.modelByteCount(of: shape), from: holders,
                 into: blobs)
             return nil
         } catch {
@@ -203,7 +203,11 @@ final class NodeSurroundings: Surroundings {
             case .aggregate(let aggregate):
                 try await obtainModel(
                     aggregate.base, of: aggregate.specification, from: aggregate.holders)
-                result = try await computing.run { try desk.aggregate(aggregate) }
+                let computed = try await computing.run { try desk.aggregate(aggregate) }
+                history.explained(
+                    computed.explanation, included: aggregate.includedDigest,
+                    model: computed.result.model)
+                result = computed.result
             }
             inbox.add(.computed(request, result))
         } catch {

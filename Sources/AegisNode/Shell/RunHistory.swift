@@ -21,7 +21,19 @@ final class RunHistory: Sendable {
         /// Blobs by the height from which on they are of no use.
         var passing: [(height: UInt64, blob: Digest)] = []
         var kept: Set<Digest> = []
+        /// Of what was computed lately, until a commit says which of it counts.
+        var explanations: [Explained] = []
+        var drops = DropTally()
     }
+
+    private struct Explained {
+        let included: Digest
+        let model: Digest
+        let explanation: RoundExplanation
+    }
+
+    /// Proposals of so many views of a round are remembered.
+    private static let explanationsMax = 8
 
     private let state = Mutex(State())
     private let rules: MeshRules
@@ -51,7 +63,9 @@ final class RunHistory: Sendable {
         state.withLock { $0.active = chain.active?.specification }
         guard let run else { return }
         for (_, metrics) in try database.metrics(run: run.bytes) {
-            status.measured(try AegisAPI.decode(RoundMeasurement.self, from: metrics))
+            let measurement = try AegisAPI.decode(RoundMeasurement.self, from: metrics)
+            status.measured(measurement)
+            count(measurement)
         }
     }
 
@@ -63,6 +77,24 @@ final class RunHistory: Sendable {
     func observed(_ event: Event) {
         guard case .roundStarted = event else { return }
         state.withLock { $0.roundBegan = MachineClock.now }
+    }
+
+    /// What this node made of an aggregate that may be committed.
+    func explained(_ explanation: RoundExplanation, included: Digest, model: Digest) {
+        state.withLock { state in
+            state.explanations.append(
+                Explained(included: included, model: model, explanation: explanation))
+            if state.explanations.count > Self.explanationsMax { state.explanations.removeFirst() }
+        }
+    }
+
+    /// Nil where this node did not compute the round itself.
+    private func explanation(of header: Header) -> RoundExplanation? {
+        state.withLock { state in
+            state.explanations.last {
+                $0.included == header.includedDigest && $0.model == header.model
+            }?.explanation
+        }
     }
 
     /// A committed round whose model is to be evaluated.
@@ -96,11 +128,36 @@ final class RunHistory: Sendable {
             participants: header.included.map { rules.roster.entries[$0].node.text },
             seconds: seconds, loss: nil, accuracy: nil,
             epsilon: status.current.privacy.first { $0.dataset == specification.dataset }?.epsilon,
-            model: header.model.description)
+            model: header.model.description, aggregation: explanation(of: header))
         store(measurement, of: specification)
+        for peer in count(measurement) {
+            logger.warning(
+                "the rule keeps leaving out a participant's updates",
+                metadata: [
+                    "peer": "\(peer.peer)", "dropped": "\(peer.dropped)",
+                    "rounds": "\(peer.judged)",
+                ])
+        }
         release(header, isLast: chain.active == nil)
         return Unevaluated(
             measurement: measurement, specification: specification, model: header.model)
+    }
+
+    /// Who has just become suspicious.
+    @discardableResult
+    private func count(_ measurement: RoundMeasurement) -> [DropCount] {
+        guard var explanation = measurement.aggregation else { return [] }
+        for index in explanation.verdicts.indices {
+            let node = NodeID(text: explanation.verdicts[index].node)
+            explanation.verdicts[index].node =
+                node.flatMap(rules.roster.name(of:)) ?? explanation.verdicts[index].node
+        }
+        let (counts, suspicious) = state.withLock { state in
+            let suspicious = state.drops.add(explanation, run: measurement.run)
+            return (state.drops.counts, suspicious)
+        }
+        status.update { $0.dropped = counts }
+        return suspicious
     }
 
     /// The view that decided: the certificate's votes are all of it.

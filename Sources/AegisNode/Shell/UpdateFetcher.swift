@@ -86,6 +86,7 @@ package enum UpdateFault: Error, Hashable, Sendable, CustomStringConvertible {
     case wrongShape(expected: Int, actual: Int)
     case notFinite(index: Int)
     case normAboveBound(norm: Double, bound: Double)
+    case weightOutOfBounds(weight: Double, max: Double)
 
     package var description: String {
         switch self {
@@ -95,6 +96,8 @@ package enum UpdateFault: Error, Hashable, Sendable, CustomStringConvertible {
         case .notFinite(let index): "the update has a value at \(index) that is not finite"
         case .normAboveBound(let norm, let bound):
             "the update's norm \(norm) is above the declared bound \(bound)"
+        case .weightOutOfBounds(let weight, let max):
+            "the update's weight \(weight) is not between zero and \(max)"
         }
     }
 }

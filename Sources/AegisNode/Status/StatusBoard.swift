@@ -10,6 +10,8 @@ package final class StatusBoard: Sendable {
     /// it invents beyond these counts as one: it can neither fill the log nor push out the others.
     package static let refusalsPerPeerMax = 16
     package static let furtherReasons = "further reasons"
+    /// Rounds whose explanations are told, the last ones: with 32 participants some 3 KB each.
+    package static let explanationsMax = 64
 
     private let status: Mutex<NodeStatus>
 
@@ -69,6 +71,8 @@ package final class StatusBoard: Sendable {
             }
             status.rounds.append(measurement)
             status.rounds.sort { $0.round < $1.round }
+            let past = status.rounds.count - Self.explanationsMax - 1
+            if past >= 0 { status.rounds[past].aggregation = nil }
         }
     }
 }

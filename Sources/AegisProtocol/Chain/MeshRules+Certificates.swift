@@ -22,7 +22,8 @@ extension MeshRules {
     func verify(
         _ certificate: VoteCertificate, using opener: inout EnvelopeOpener
     ) throws(CertificateError) -> CertifiedValue {
-        let votes = try open(certificate.votes, as: Vote1.self, using: &opener)
+        let votes = try open(
+            certificate.votes, as: Vote1.self, quorum: certificateQuorum, using: &opener)
         let first = votes[0].statement
         guard
             votes.allSatisfy({
@@ -39,7 +40,8 @@ extension MeshRules {
     func verify(
         _ certificate: TimeoutCertificate, using opener: inout EnvelopeOpener
     ) throws(CertificateError) -> Election {
-        let timeouts = try open(certificate.timeouts, as: Timeout.self, using: &opener)
+        let timeouts = try open(
+            certificate.timeouts, as: Timeout.self, quorum: electionQuorum, using: &opener)
         let scope = timeouts[0].statement.scope
         guard timeouts.allSatisfy({ $0.statement.scope == scope }) else { throw .mixed }
         let highestView = timeouts.compactMap(\.statement.highest?.view).max()
@@ -61,10 +63,10 @@ extension MeshRules {
 
     /// A quorum of statements, each of another participant.
     func open<Payload: AgreementStatement>(
-        _ envelopes: [SignedEnvelope], as type: Payload.Type,
+        _ envelopes: [SignedEnvelope], as type: Payload.Type, quorum: Int,
         using opener: inout EnvelopeOpener
     ) throws(CertificateError) -> [Placed<Payload>] {
-        guard envelopes.count >= roster.quorum else { throw .tooFewSigners(envelopes.count) }
+        guard envelopes.count >= quorum else { throw .tooFewSigners(envelopes.count) }
         var placed: [Placed<Payload>] = []
         for envelope in envelopes {
             do { placed.append(try opener.open(envelope, as: type)) } catch {

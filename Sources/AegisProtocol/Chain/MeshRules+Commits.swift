@@ -64,7 +64,7 @@ extension MeshRules {
             }
             let plan = try plan(after: state, body: record.body, using: &opener)
             let claimed = ComputeResult(aggregate: header.aggregate, model: header.model)
-            guard plan.header(with: plan.isComputed ? claimed : nil) == header else {
+            guard isEqual(plan.header(with: plan.isComputed ? claimed : nil), header) else {
                 throw ValueError.headerDiffers
             }
             let body = try Body(decoding: record.body)
@@ -87,7 +87,10 @@ extension MeshRules {
         of record: CommitRecord, height: UInt64, using opener: inout EnvelopeOpener
     ) throws(CommitError) -> UInt32 {
         let votes: [Placed<Vote2>]
-        do { votes = try open(record.certificate, as: Vote2.self, using: &opener) } catch {
+        do {
+            votes = try open(
+                record.certificate, as: Vote2.self, quorum: quorum, using: &opener)
+        } catch {
             throw .certificate(error)
         }
         let digest = cryptography.digest(record.header)

@@ -11,11 +11,13 @@ package struct MeshRules: Sendable {
     package let rosterDigest: Digest
     package let initialState: ChainState
     package let cryptography: any ProtocolCryptography
+    /// Empty but in tests of the checkers.
+    package private(set) var breaches: RuleBreaches
 
     /// `genesis` and `founding` were verified by the caller (AegisIdentity).
     package init(
         founding: FoundingStatement, genesis: GenesisStatement,
-        cryptography: any ProtocolCryptography
+        cryptography: any ProtocolCryptography, breaches: RuleBreaches = []
     ) {
         mesh = genesis.mesh
         admin = founding.admin
@@ -25,12 +27,46 @@ package struct MeshRules: Sendable {
         initialState = ChainState(
             genesis: cryptography.digest(genesis.payload), foundedAt: founding.foundedAt)
         self.cryptography = cryptography
+        self.breaches = breaches
+    }
+
+    /// The rules as they should be.
+    package var unbroken: MeshRules {
+        var rules = self
+        rules.breaches = []
+        return rules
+    }
+
+    /// q: the signatures that decide.
+    var quorum: Int { roster.quorum - (breaches.contains(.smallQuorum) ? 1 : 0) }
+
+    /// The timeouts that elect a coordinator: q.
+    var electionQuorum: Int {
+        breaches.contains(.electionByFew) ? roster.faultTolerance + 1 : quorum
+    }
+
+    /// The first votes that certify a value: q.
+    var certificateQuorum: Int {
+        breaches.contains(.vote2WithoutQuorum) ? roster.faultTolerance + 1 : quorum
+    }
+
+    /// t: the HaveLists that include an update.
+    var inclusionThreshold: Int {
+        breaches.contains(.singleVoucher) ? 1 : roster.inclusionThreshold
     }
 
     /// The coordinator of a view: round robin over the roster, nothing to grind (§2.3).
     package func coordinator(height: UInt64, view: UInt32) -> NodeID {
         let index = (height % UInt64(roster.count) + UInt64(view)) % UInt64(roster.count)
         return roster.entries[Int(index)].node
+    }
+
+    /// Whether a header is what it should be.
+    func isEqual(_ expected: Header, _ header: Header) -> Bool {
+        guard breaches.contains(.timeUnchecked) else { return expected == header }
+        var expected = expected
+        expected.committedTime = header.committedTime
+        return expected == header
     }
 
     /// The scope of statements of this mesh under this roster.

@@ -35,13 +35,13 @@ struct SignedCommand: Sendable {
 
 extension MeshRules {
     /// The version of the code that aggregates: a change of one bit in any result raises it.
-    static let aggregationVersion = 1
+    static let aggregationVersion = 2
 
     /// What these lists and commands decide after `state`.
     func plan(
         after state: ChainState, lists: [Placed<HaveList>], commands: [SignedCommand]
     ) throws(ValueError) -> ValuePlan {
-        guard lists.count >= roster.quorum else { throw .tooFewLists(lists.count) }
+        guard lists.count >= quorum else { throw .tooFewLists(lists.count) }
         try checkPlaces(of: lists, height: state.height + 1)
         let body = Body(
             lists: lists.map(\.envelope), commands: commands.map(\.envelope)
@@ -57,7 +57,7 @@ extension MeshRules {
         header.cutOffMedianMilliseconds = middle
         header.cutOffDeviationMilliseconds = median(
             cutOffs.map { $0 > middle ? $0 - middle : middle - $0 })
-        let forced = listed(at: roster.inclusionThreshold, lists.map(\.statement.commands))
+        let forced = listed(at: inclusionThreshold, lists.map(\.statement.commands))
         guard commands.isEmpty else {
             return try planConfiguration(
                 header, body: body, commands: commands, after: state, forced: forced)
@@ -99,7 +99,7 @@ extension MeshRules {
         header.base = run.model
         if included.count >= run.updatesMin {
             header.kind = .round
-            header.rule = run.specification.aggregation.rule.rawValue
+            header.rule = run.specification.aggregation.name
             header.ruleVersion = Self.aggregationVersion
             header.included = included.map(\.index)
             header.includedDigest = cryptography.digest(
@@ -129,7 +129,7 @@ extension MeshRules {
             let digests = lists.map { list in
                 list.members.first { $0.index == index }.map { [$0.update] } ?? []
             }
-            let vouched = listed(at: roster.inclusionThreshold, digests)
+            let vouched = listed(at: inclusionThreshold, digests)
             if vouched.count == 1 { included.append(.init(index: index, update: vouched[0])) }
         }
         return included

@@ -13,7 +13,8 @@ package struct UpdateStatement: Hashable, Sendable {
     /// Of the model the update was trained from.
     package let base: Digest
     package let blob: UpdateBlob
-    /// Public, by the run's specification: never a count of private records.
+    /// Public, at most the run's cap, and only the weighted rules use it: never a count of private
+    /// records.
     package let weight: UInt64
     /// What was trained with, as the run's specification declares it; zeros where it declares no
     /// privacy.
@@ -81,10 +82,11 @@ package struct UpdateStatement: Hashable, Sendable {
         try fields.finish()
     }
 
-    /// Whether it was trained as the run declares.
-    func follows(_ specification: RunSpecification) -> Bool {
+    /// Whether it was trained as the run declares, and claims no more weight than a node may have.
+    package func follows(_ specification: RunSpecification) -> Bool {
         let privacy = specification.privacy
-        return steps == UInt64(specification.training.localSteps)
+        return (1...specification.aggregation.weightMax).contains(weight)
+            && steps == UInt64(specification.training.localSteps)
             && clipNormMillionths == UInt64(privacy?.clipNormMillionths ?? 0)
             && noiseMultiplierMillionths == UInt64(privacy?.noiseMultiplierMillionths ?? 0)
             && samplingRateMillionths == UInt64(privacy?.samplingRateMillionths ?? 0)

@@ -19,6 +19,13 @@ enum Sample {
         return run
     }
 
+    static func node(_ number: UInt8) -> NodeID {
+        guard let node = NodeID([number] + [UInt8](repeating: 0, count: 31)) else {
+            preconditionFailure("32 bytes")
+        }
+        return node
+    }
+
     static func digest(_ number: UInt8) -> Digest { SHA256.digest(of: [number]) }
 
     static let privacy = PrivacyDeclaration(

@@ -9,7 +9,16 @@ package enum RoundTable {
 
     package static var heading: String { line(headings) }
 
+    /// A line, and another one where the rule left anybody out.
     package static func row(_ round: RoundView) -> String {
+        let dropped = round.aggregation?.dropped ?? []
+        let names = dropped.prefix(2)
+            .map { $0.count > 24 ? $0.prefix(23) + "…" : $0 }.joined(separator: ", ")
+        let more = dropped.count > 2 ? " and \(dropped.count - 2) more" : ""
+        return line(round) + (dropped.isEmpty ? "" : "       left out: \(names)\(more)\n")
+    }
+
+    private static func line(_ round: RoundView) -> String {
         line([
             "\(round.round)", round.coordinator, "\(round.view)",
             "\(round.participants.count)", Output.number(round.seconds, places: 2),

@@ -56,9 +56,23 @@ package struct RunSubmit: AsyncParsableCommand {
             let bytes = try await client.send(request)
             guard common.output == .text else { return Console.write(try Output.json(bytes)) }
             let run = try AegisAPI.decode(RunView.self, from: bytes)
-            Console.write(
-                "run \(run.name) submitted (\(run.id))\nfollow it: aegis run watch \(run.name)\n")
+            Console.writeError(Self.warnings(run))
+            Console.write(Self.text(run))
         }
+    }
+}
+
+extension RunSubmit {
+    package static func text(_ run: RunView) -> String {
+        let noise = run.noiseToSignal.map {
+            "noise to signal in a step: \(Output.number($0, places: 3))\n"
+        }
+        return "run \(run.name) submitted (\(run.id))\n" + (noise ?? "")
+            + "follow it: aegis run watch \(run.name)\n"
+    }
+
+    package static func warnings(_ run: RunView) -> String {
+        run.warnings.map { "aegis: warning: \($0)\n" }.joined()
     }
 }
 
@@ -136,9 +150,26 @@ package struct RunShow: AsyncParsableCommand {
                 "privacy: noise multiplier \(Output.number(sigma, places: 4)), delta \(delta), "
                     + "epsilon so far \(Output.number(run.epsilonMax, places: 3))")
         }
+        if let noise = run.noiseToSignal {
+            lines.append("noise to signal in a step: \(Output.number(noise, places: 3))")
+        }
+        lines += run.warnings.map { "warning: \($0)" }
+        if let dropped = dropped(run) { lines.append(dropped) }
         if let model = run.model { lines.append("model \(model)") }
         let head = lines.map { $0 + "\n" }.joined()
         return rounds.isEmpty ? head : head + "\n" + RoundTable.text(rounds)
+    }
+}
+
+extension RunShow {
+    /// `left out by the rule: lakeside in 9 of 10 rounds (suspicious)`; nil where nobody was.
+    static func dropped(_ run: RunView) -> String? {
+        guard !run.dropped.isEmpty else { return nil }
+        let parts = run.dropped.map { count in
+            "\(count.peer) in \(count.dropped) of \(Output.plural(count.judged, "round"))"
+                + (count.isSuspicious ? " (suspicious)" : "")
+        }
+        return "left out by the rule: " + parts.joined(separator: ", ")
     }
 }
 

@@ -136,7 +136,8 @@ package struct WatchScreen {
         if let epsilon = run.epsilonMax {
             parts.append("epsilon at most " + Output.number(epsilon, places: 3))
         }
-        return clear() + parts.joined(separator: ", ") + "\n"
+        let dropped = RunShow.dropped(run).map { $0 + "\n" } ?? ""
+        return clear() + parts.joined(separator: ", ") + "\n" + dropped
     }
 
     private mutating func clear() -> String {

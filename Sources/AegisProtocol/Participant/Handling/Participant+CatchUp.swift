@@ -55,7 +55,9 @@ extension Participant {
     }
 
     private mutating func mayHelp(_ peer: NodeID) -> Bool {
-        guard let index = rules.roster.index(of: peer), index != me else { return false }
+        guard let index = rules.roster.index(of: peer), index != me,
+            !rules.breaches.contains(.stragglersIgnored)
+        else { return false }
         if let last = helpedAt[index], now < last + configuration.timing.helpInterval {
             return false
         }

@@ -14,7 +14,7 @@ extension Participant {
         guard !named.isEmpty || round?.cutOff != nil else { return }
         let list = HaveList(
             scope: scope(agreement.view), sequence: agreement.listSequence,
-            members: round?.held ?? [], isFinal: round?.isHardPassed ?? false,
+            members: listedUpdates, isFinal: round?.isHardPassed ?? false,
             cutOffMilliseconds: round?.cutOff ?? 0, wallTime: wallTime, commands: named)
         guard adds(list) else { return }
         agreement.listSequence += 1
@@ -28,6 +28,13 @@ extension Participant {
             .haveList(
                 height: agreement.height, view: agreement.view, sequence: list.sequence),
             list.payload, to: isCoordinator ? [] : [coordinator])
+    }
+
+    private var listedUpdates: [HaveList.Member] {
+        guard rules.breaches.contains(.listsUnheld), let round else { return round?.held ?? [] }
+        return round.updates.indices.compactMap { index in
+            round.updates[index].first.map { .init(index: index, update: $0.digest) }
+        }
     }
 
     private var listsMax: UInt32 { UInt32(ProtocolLimits.haveListSequenceMax) }

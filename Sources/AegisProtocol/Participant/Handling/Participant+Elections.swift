@@ -17,7 +17,9 @@ extension Participant {
         retransmissions = 0
         cancelTimer(.view)
         // The highest certificate and the election are durable since they were learnt.
-        let timeout = Timeout(scope: scope(view), highest: agreement.highest?.named)
+        let highest =
+            rules.breaches.contains(.timeoutWithoutCertificate) ? nil : agreement.highest?.named
+        let timeout = Timeout(scope: scope(view), highest: highest)
         send(electionProof, to: others)
         sign(.timeout(height: agreement.height, view: view), timeout.payload, to: others)
     }
@@ -46,8 +48,8 @@ extension Participant {
     /// A quorum's timeouts of one view, and the highest certificate they name.
     private func election(at view: UInt32) -> Election? {
         let all = agreement.timeouts.matching { $0.scope.view == view }
-        guard all.count >= rules.roster.quorum else { return nil }
-        let timeouts = all.prefix(rules.roster.quorum)
+        guard all.count >= rules.electionQuorum else { return nil }
+        let timeouts = all.prefix(rules.electionQuorum)
         let named = timeouts.compactMap(\.statement.highest).max { $0.view < $1.view }
         var highest: CertifiedValue?
         if let named {
@@ -78,7 +80,9 @@ extension Participant {
         if let highest = election.highest { certifiedValue(highest) }
         guard agreement.entry.map({ $0.view < election.view }) ?? true else { return }
         agreement.entry = election
-        perform(.persist(.timeoutCertificate(election.certificate)))
+        if !rules.breaches.contains(.electionNotRecorded) {
+            perform(.persist(.timeoutCertificate(election.certificate)))
+        }
         guard election.view + 1 > agreement.view else { return }
         enter(election.view + 1)
         let signers = election.certificate.timeouts.map(\.sender)

@@ -19,7 +19,9 @@ extension Participant {
                 throw .certificate(.wrongHeight)
             }
             let value = rules.cryptography.digest(proposal.header)
-            if let highest = election.highest, highest.value != value {
+            if let highest = election.highest, highest.value != value,
+                !rules.breaches.contains(.electionUnbinding)
+            {
                 throw .proposal(.notTheCertifiedValue)
             }
             elected(election)
@@ -40,7 +42,7 @@ extension Participant {
         let digest = rules.cryptography.digest(placed.envelope.bytes)
         if let candidate = agreement.candidate {
             guard candidate.proposal != digest else { return }
-            throw .proposal(.second)
+            guard rules.breaches.contains(.vote1Twice) else { throw .proposal(.second) }
         }
         let value: KnownValue
         do { value = try knownValue(placed) } catch { throw .proposal(.value(error)) }
@@ -70,7 +72,7 @@ extension Participant {
         let plan = try rules.plan(after: chain, body: proposal.body, using: &opener)
         guard header.listView <= proposal.scope.view else { throw .headerDiffers }
         let claimed = ComputeResult(aggregate: header.aggregate, model: header.model)
-        guard plan.header(with: plan.isComputed ? claimed : nil) == header else {
+        guard rules.isEqual(plan.header(with: plan.isComputed ? claimed : nil), header) else {
             throw .headerDiffers
         }
         return KnownValue(
@@ -93,7 +95,9 @@ extension Participant {
     /// R3: once in a view, in no view given up, for what our own computation confirms.
     mutating func considerFirstVote() {
         guard let candidate = agreement.candidate, !candidate.isRejected, agreement.isOpen,
-            agreement.vote1.map({ $0.view < agreement.view }) ?? true,
+            agreement.vote1.map({ $0.view < agreement.view }) ?? true
+                || rules.breaches.contains(.vote1Twice)
+                    && agreement.vote1?.value != candidate.value,
             let value = agreement.value(candidate.value)
         else { return }
         guard value.isConfirmed || confirm(value) else { return }
@@ -121,7 +125,9 @@ extension Participant {
     /// is missing: then it is asked for.
     private mutating func confirm(_ value: KnownValue) -> Bool {
         guard hasForcedCommands(value) else { return false }
-        guard value.plan.isComputed else { return true }
+        guard value.plan.isComputed, !rules.breaches.contains(.aggregateUnchecked) else {
+            return true
+        }
         for member in value.plan.included {
             for sender in value.header.listSenders {
                 addHolder(rules.roster.entries[sender].node, of: member.update)
@@ -132,7 +138,7 @@ extension Participant {
             compute(request)
             return false
         }
-        guard value.plan.header(with: result) == value.header else {
+        guard rules.isEqual(value.plan.header(with: result), value.header) else {
             agreement.candidate?.isRejected = true
             observe(
                 .aggregateDiverged(

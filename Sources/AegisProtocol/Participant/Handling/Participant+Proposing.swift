@@ -9,7 +9,9 @@ extension Participant {
         guard agreement.view > 0 else { return proposeFresh() }
         // Brought here by a certified value of this very view: there was a proposal already.
         guard let election = agreement.election else { return }
-        guard let highest = election.highest else { return proposeFresh() }
+        guard let highest = election.highest, !rules.breaches.contains(.electionUnbinding) else {
+            return proposeFresh()
+        }
         guard let value = agreement.value(highest.value) else { return }
         propose(
             header: value.headerBytes, body: value.plan.body, kind: value.header.kind,
@@ -60,7 +62,7 @@ extension Participant {
     }
 
     private func plan(of lists: [Placed<HaveList>]) -> ValuePlan? {
-        guard lists.count >= rules.roster.quorum else { return nil }
+        guard lists.count >= rules.quorum else { return nil }
         let named = commands.filter { command in
             lists.contains { $0.statement.commands.contains(command.digest) }
         }

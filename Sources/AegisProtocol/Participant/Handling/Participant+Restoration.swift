@@ -65,6 +65,21 @@ extension Participant {
             agreement.proposedView = Int64(view)
             agreement.ownProposal = envelope
             try restoreValue(envelope)
+        case .vote1, .vote2:
+            guard !rules.breaches.contains(.votesNotRestored) else { return }
+            try restoreVote(slot, envelope)
+        case .timeout(_, let view):
+            _ = try restored(envelope, as: Timeout.self)
+            guard Int64(view) > agreement.timeoutView else { return }
+            agreement.timeoutView = Int64(view)
+            agreement.ownTimeout = envelope
+        }
+    }
+
+    private mutating func restoreVote(
+        _ slot: SigningSlot, _ envelope: SignedEnvelope
+    ) throws(RestorationError) {
+        switch slot {
         case .vote1(_, let view):
             let vote = try restored(envelope, as: Vote1.self)
             guard agreement.vote1.map({ $0.view < view }) ?? true else { return }
@@ -78,11 +93,7 @@ extension Participant {
             if agreement.vote1.map({ $0.view < view }) ?? true {
                 agreement.vote1 = (view, vote.statement.value)
             }
-        case .timeout(_, let view):
-            _ = try restored(envelope, as: Timeout.self)
-            guard Int64(view) > agreement.timeoutView else { return }
-            agreement.timeoutView = Int64(view)
-            agreement.ownTimeout = envelope
+        case .update, .abstention, .haveList, .proposal, .timeout: break
         }
     }
 

@@ -51,3 +51,16 @@ extension Participant {
             highestView: agreement.highest.map { Int64($0.view) } ?? -1)
     }
 }
+
+extension Participant {
+    /// I17: whether everything that peers can make this node keep is within its limit.
+    package var isWithinLimits: Bool {
+        commands.count <= ProtocolLimits.commandsMax
+            && agreement.values.count <= ProtocolLimits.valuesMax
+            && agreement.certificates.count <= ProtocolLimits.valuesMax
+            && computed.count <= ProtocolLimits.computedMax
+            && ahead.allSatisfy { $0.count <= ProtocolLimits.aheadPerSenderMax }
+            && round?.updates.allSatisfy { $0.count <= ProtocolLimits.updatesPerSenderMax }
+                ?? true
+    }
+}

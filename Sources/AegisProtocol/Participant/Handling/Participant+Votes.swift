@@ -8,13 +8,13 @@ extension Participant {
         let votes = agreement.votes1.matching {
             $0.scope.view == vote.statement.scope.view && $0.value == vote.statement.value
         }
-        guard votes.count >= rules.roster.quorum else { return }
+        guard votes.count >= rules.certificateQuorum else { return }
         let scope = vote.statement.scope
         certifiedValue(
             CertifiedValue(
                 height: scope.height, view: scope.view, value: vote.statement.value,
                 certificate: VoteCertificate(
-                    votes: votes.prefix(rules.roster.quorum).map(\.envelope))))
+                    votes: votes.prefix(rules.certificateQuorum).map(\.envelope))))
     }
 
     /// R4: a quorum's first votes. A certified view is real, so a node that is behind enters it.
@@ -25,7 +25,8 @@ extension Participant {
             perform(.persist(.voteCertificate(certified.certificate)))
         }
         if certified.view > agreement.view { enter(certified.view) }
-        guard certified.view == agreement.view, agreement.isOpen,
+        guard certified.view == agreement.view,
+            agreement.isOpen || rules.breaches.contains(.vote2AfterTimeout),
             agreement.vote2View < Int64(certified.view)
         else { return }
         if let vote1 = agreement.vote1, vote1.view == certified.view,
@@ -48,9 +49,9 @@ extension Participant {
         let votes = agreement.votes2.matching {
             $0.scope.view == vote.statement.scope.view && $0.value == vote.statement.value
         }
-        guard votes.count >= rules.roster.quorum else { return }
+        guard votes.count >= rules.quorum else { return }
         agreement.decided = (
-            vote.statement.value, Array(votes.prefix(rules.roster.quorum))
+            vote.statement.value, Array(votes.prefix(rules.quorum))
         )
         commitDecided()
     }

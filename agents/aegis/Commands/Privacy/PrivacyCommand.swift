@@ -5,14 +5,14 @@ package import ArgumentParser
 package struct PrivacyCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "privacy",
-        abstract: "Computes what training costs in privacy, and plans it.",
+        abstract: "Computes what training costs in privacy, plans it, audits it; shows ledgers.",
         discussion: """
             Mechanism: Poisson-sampled Gaussian noise; adjacency: add or remove one record.
             With --batch FILE every command answers JSON lines (docs/CLI.md).
             """,
         subcommands: [
             PrivacyEpsilon.self, PrivacyDelta.self, PrivacyCalibrate.self, PrivacyRDP.self,
-            PrivacyPlan.self,
+            PrivacyPlan.self, LedgerCommand.self, PrivacyAuditCommand.self,
         ])
 
     package init() {}

@@ -1,0 +1,48 @@
+/// Rules that a test makes every node break, to see that the checkers notice (PROTOCOL.md §7.3).
+/// A node in production breaks none: the set is empty unless a simulation fills it.
+package struct RuleBreaches: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// One signature less than a quorum decides.
+    package static let smallQuorum = RuleBreaches(rawValue: 1 << 0)
+    /// f + 1 timeouts elect a coordinator.
+    package static let electionByFew = RuleBreaches(rawValue: 1 << 1)
+    /// The certified value that an election names binds nobody.
+    package static let electionUnbinding = RuleBreaches(rawValue: 1 << 2)
+    /// A second vote in a view that was given up.
+    package static let vote2AfterTimeout = RuleBreaches(rawValue: 1 << 3)
+    /// A timeout doesn't say which certificate its signer knows.
+    package static let timeoutWithoutCertificate = RuleBreaches(rawValue: 1 << 4)
+    /// A first vote for whatever the coordinator says the aggregate is.
+    package static let aggregateUnchecked = RuleBreaches(rawValue: 1 << 5)
+    /// A first vote for each proposal of a view.
+    package static let vote1Twice = RuleBreaches(rawValue: 1 << 6)
+    /// f + 1 first votes are enough for a second one.
+    package static let vote2WithoutQuorum = RuleBreaches(rawValue: 1 << 7)
+    /// The election that admitted to a view is forgotten at a restart.
+    package static let electionNotRecorded = RuleBreaches(rawValue: 1 << 8)
+    /// What was voted is forgotten at a restart.
+    package static let votesNotRestored = RuleBreaches(rawValue: 1 << 9)
+    /// A HaveList names updates that are still on their way.
+    package static let listsUnheld = RuleBreaches(rawValue: 1 << 10)
+    /// One HaveList is enough to include an update.
+    package static let singleVoucher = RuleBreaches(rawValue: 1 << 11)
+    /// Committed time is whatever the coordinator says.
+    package static let timeUnchecked = RuleBreaches(rawValue: 1 << 12)
+    /// Nobody helps a peer that is behind.
+    package static let stragglersIgnored = RuleBreaches(rawValue: 1 << 13)
+    /// Their names, as on the simulator's command line.
+    package static let named: [(name: String, breach: RuleBreaches)] = [
+        ("smallQuorum", .smallQuorum), ("electionByFew", .electionByFew),
+        ("electionUnbinding", .electionUnbinding), ("vote2AfterTimeout", .vote2AfterTimeout),
+        ("timeoutWithoutCertificate", .timeoutWithoutCertificate),
+        ("aggregateUnchecked", .aggregateUnchecked), ("vote1Twice", .vote1Twice),
+        ("vote2WithoutQuorum", .vote2WithoutQuorum),
+        ("electionNotRecorded", .electionNotRecorded),
+        ("votesNotRestored", .votesNotRestored), ("listsUnheld", .listsUnheld),
+        ("singleVoucher", .singleVoucher), ("timeUnchecked", .timeUnchecked),
+        ("stragglersIgnored", .stragglersIgnored),
+    ]
+}

@@ -1,0 +1,85 @@
+import AegisProtocol
+import AegisSimulation
+import Testing
+
+/// What the checkers and the faults are worth: every rule that is broken on purpose is noticed
+/// within 20,000 seeds, and by a checker that has to do with it (PROTOCOL.md §7.3).
+@Suite("A broken rule is noticed")
+struct MutationTests {
+    private static let seedsMax: UInt64 = 20_000
+
+    @Test(
+        "a rule of the core",
+        arguments: [
+            ("smallQuorum", "mixed", ["I8", "I1"]),
+            ("electionByFew", "hidden-certificates", ["I1", "I3"]),
+            ("electionUnbinding", "byzantine-coordinator", ["I1", "I16"]),
+            ("vote2AfterTimeout", "mixed", ["I6"]),
+            ("timeoutWithoutCertificate", "mixed", ["I1"]),
+            ("aggregateUnchecked", "byzantine-coordinator", ["I2"]),
+            ("vote1Twice", "byzantine-coordinator", ["R12", "I4"]),
+            ("vote2WithoutQuorum", "byzantine-coordinator", ["I1", "I3"]),
+            ("electionNotRecorded", "two-nodes", ["I16"]),
+            ("votesNotRestored", "mixed", ["R12", "I4", "I5"]),
+            ("listsUnheld", "mixed", ["I7"]),
+            ("singleVoucher", "mixed", ["I8", "I9"]),
+            ("timeUnchecked", "byzantine-coordinator", ["I8", "I15"]),
+            ("stragglersIgnored", "mixed", ["I16"]),
+        ])
+    func rule(name: String, scenario: String, invariants: [String]) throws {
+        let breach = try #require(RuleBreaches.named.first { $0.name == name }?.breach)
+        try expectViolation(of: invariants, in: scenario) { $0.breaches = breach }
+    }
+
+    @Test("every rule that can be broken is in the list above")
+    func complete() { #expect(RuleBreaches.named.count == 14) }
+
+    @Test(
+        "a duty of the shell",
+        arguments: [
+            (Mutation.vote1NotDurable, "mixed", ["I4"]),
+            (.vote2NotDurable, "three-nodes", ["I1"]),
+            (.timeoutNotDurable, "mixed", ["I6"]), (.journalLost, "mixed", ["I4"]),
+            (.commitNotDurable, "mixed", ["R12", "I4", "I6"]), (.aggregateForged, "mixed", ["I2"]),
+        ])
+    func duty(mutation: Mutation, scenario: String, invariants: [String]) throws {
+        try expectViolation(of: invariants, in: scenario) { $0.mutation = mutation }
+    }
+
+    private func expectViolation(
+        of invariants: [String], in name: String, _ change: (inout SimulationSetup) -> Void
+    ) throws {
+        let scenario = try ScenarioFiles.scenario(name)
+        for seed in 0..<Self.seedsMax / SimulationTests.share {
+            var setup = SimulationSetup(seed: seed, options: scenario.options(seed: seed))
+            change(&setup)
+            guard let violation = setup.report().violation else { continue }
+            #expect(
+                invariants.contains { violation.hasPrefix($0 + ":") },
+                "seed \(seed) of \(name): \(violation)")
+            return
+        }
+        Issue.record("nothing noticed in \(Self.seedsMax) seeds of \(name)")
+    }
+
+    @Test("a failure is narrowed down to the faults that it takes, and replays as the same")
+    func minimised() throws {
+        let scenario = try ScenarioFiles.scenario("mixed")
+        let seed: UInt64 = 2
+        let setup = SimulationSetup(
+            seed: seed, options: scenario.options(seed: seed), breaches: .vote2AfterTimeout)
+        let report = setup.report()
+        let violation = try #require(report.violation)
+        #expect(violation.hasPrefix("I6:"))
+        var minimiser = Minimiser(report)
+        let simplest = minimiser.minimised(setup)
+        let again = simplest.report()
+        #expect(again.violation?.hasPrefix("I6:") == true)
+        #expect(again.trace == simplest.report().trace)
+        #expect((simplest.keptFaults?.count ?? .max) < report.faults)
+        // Nothing left out can be missed: without any fault at all nothing fails.
+        var quiet = simplest
+        quiet.keptFaults = []
+        #expect(quiet.report().violation == nil)
+    }
+}
