@@ -31,17 +31,31 @@ struct LossComposition: Sendable {
     func transformed(_ lattice: LatticeLoss) -> LatticeSpectrum {
         var folded = [Double](repeating: 0, count: plan.count)
         let mask = plan.count - 1
-        var squares = 0.0
         for (index, mass) in lattice.masses.enumerated() {
             folded[(lattice.first + index) & mask] += mass
+        }
+        // The largest mass is transformed apart, exactly: where it is nearly all, as at a small
+        // rate, the error is a share of the little that is left.
+        var largest = 0
+        for index in folded.indices where folded[index] > folded[largest] { largest = index }
+        let atom = folded[largest]
+        folded[largest] = 0
+        var (rest, squares) = (0.0, 0.0)
+        for mass in folded {
+            rest += mass
             squares += mass * mass
         }
-        // The error at a frequency is at most that share of the sum of all masses, which is one;
-        // nor more than that share of the spectrum's 2-norm.
-        let norm = min(1, (squares * Double(plan.count)).squareRoot())
+        var spectrum = transform.forward(folded)
+        for k in 0..<spectrum.count {
+            let root = transform.root(largest &* k)
+            spectrum.real[k] += atom * root.real
+            spectrum.imaginary[k] += atom * root.imaginary
+        }
+        // The error at a frequency is at most that share of the sum of all masses; nor more than
+        // that share of the spectrum's 2-norm.
+        let norm = min(rest, (squares * Double(plan.count)).squareRoot())
         return LatticeSpectrum(
-            lattice: lattice, spectrum: transform.forward(folded),
-            error: transform.relativeError * norm + 1e-16,
+            lattice: lattice, spectrum: spectrum, error: transform.relativeError * norm + 3.5e-16,
             logMomentAbove: lattice.logMoment(plan.lambdaAbove, step: plan.step),
             logMomentBelow: lattice.logMoment(plan.lambdaBelow, step: plan.step))
     }
@@ -68,7 +82,7 @@ struct LossComposition: Sendable {
                 continue
             }
             let magnitude = square.squareRoot()
-            let relative = uses * (one.error / magnitude + 4e-16)
+            let relative = uses * (one.error / magnitude + 2.6e-16)
             let power = Self.power(real, imaginary, steps)
             let now = (
                 spectrum.real[k] * power.0 - spectrum.imaginary[k] * power.1,
@@ -77,7 +91,7 @@ struct LossComposition: Sendable {
             spectrum.real[k] = now.0
             spectrum.imaginary[k] = now.1
             if relative < 0.1 {
-                error += 1.2 * relative * (abs(now.0) + abs(now.1))
+                error += 1.06 * relative * (abs(now.0) + abs(now.1))
             } else {
                 error += before * min(1, pow(11 * uses * (one.error + 1e-16), uses))
             }

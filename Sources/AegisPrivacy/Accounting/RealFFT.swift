@@ -52,8 +52,14 @@ final class RealFFT: Sendable {
         self.sines = sines.map { -$0 }
     }
 
+    /// e^{−2πi·index/N}, to an ulp.
+    func root(_ index: Int) -> (real: Double, imaginary: Double) {
+        let place = index & (count - 1)
+        return (cosines[place], sines[place])
+    }
+
     /// A bound of the error's 2-norm over the result's.
-    var relativeError: Double { 4e-16 * (log2(Double(count)) + 2) }
+    var relativeError: Double { 3e-16 * (log2(Double(count)) + 2) }
 
     /// The non-negative frequencies, N/2 + 1 of them.
     func forward(_ values: [Double]) -> Spectrum {
