@@ -9,7 +9,8 @@ import aegis
     private func answer(
         _ line: String, _ command: (PrivacyCase) throws(CaseFault) -> String
     ) throws -> [String: JSONValue] {
-        let text = try #require(PrivacyBatch.respond(Array(line.utf8), command))
+        let response = PrivacyBatch.respond(Array(line.utf8), command)
+        let text = try #require(response)
         guard case .object(let fields) = try AegisAPI.document(Array(text.utf8)) else {
             Issue.record("not an object: \(text)")
             return [:]
@@ -83,7 +84,7 @@ import aegis
             ),
             (
                 #"{"id":"x","phases":[{"sampling_rate":0.1,}"#,
-                "not JSON: expected a key at byte 38"
+                "not JSON: expected a key at byte 41"
             ),
         ])
     func faults(line: String, message: String) throws {
@@ -103,7 +104,8 @@ import aegis
     @Test("delta, calibrate and rdp answer in their formats")
     func others() throws {
         let delta = try answer(
-            #"{"id":"d","phases":[{"sampling_rate":1,"noise_multiplier":4,"steps":10}],"epsilon":3}"#,
+            #"{"id":"d","phases":[{"sampling_rate":1,"noise_multiplier":4,"steps":10}],"#
+                + #""epsilon":3}"#,
             PrivacyBatch.delta)
         #expect(Set(delta.keys) == ["id", "delta", "seconds"])
         #expect(abs(try #require(number(delta["delta"])) / 5.7484e-5 - 1) < 1e-3)
