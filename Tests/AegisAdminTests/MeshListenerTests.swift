@@ -41,7 +41,7 @@ struct MeshListenerTests {
     private func token(_ name: String, _ admin: RunningAdmin) async throws -> JoinToken {
         let made = try await admin.call(
             .POST, "/api/v1/join-tokens", #"{"name": "\#(name)"}"#,
-            as: try await admin.issue("ada", .admin))
+            as: try await admin.issue("olga", .operator))
         let created = try AegisAPI.decode(JoinTokenCreated.self, from: made.body)
         return try JoinToken(parsing: created.token, now: Timestamp.now() / 1_000)
     }
