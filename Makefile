@@ -5,7 +5,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build test unit tidy demo lint format tools clean
+.PHONY: help setup build test unit tidy demo lint format api dashboard tools clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,14 @@ lint: tools ## Check formatting, scripts and the CI workflow
 
 format: ## Rewrite the Swift files in the project's format
 	@swift format -i -r --configuration .swift-format Package.swift Sources Tests agents
+
+api: setup ## Check the admin API from outside: OpenAPI, made-up requests, TLS
+	@tools/build
+	@tools/api-check
+
+dashboard: setup ## Drive the dashboard in a headless Chromium, with pictures
+	@tools/build
+	@tools/dashboard-check
 
 tools: setup ## Python tools for lint and interoperability tests, in .build/python
 	@tools/python

@@ -140,6 +140,12 @@ let package = Package(
                 hummingbird, hummingbirdTLS, logging, nioCore, nioPosix, nioSSL, serviceLifecycle,
                 unixSignals, x509, crypto, grdb,
             ],
+            resources: [
+                .embedInCode("Dashboard/Assets/app.css"), .embedInCode("Dashboard/Assets/app.js"),
+                .embedInCode("Dashboard/Assets/charts.js"),
+                .embedInCode("Dashboard/Assets/forms.js"),
+                .embedInCode("Dashboard/Assets/icon.svg"),
+            ],
             swiftSettings: strict),
         .target(
             name: "AegisSimulation",
@@ -177,7 +183,7 @@ let package = Package(
         .executableTarget(
             name: "learning-speed",
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
-            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
+            path: "benchmarks/learning-speed", exclude: ["README.md", "compare", "rivals.py"],
             swiftSettings: strict),
 
         // The measurements.

@@ -17,7 +17,7 @@ package struct JoinTokenCreated: Codable, Sendable, Equatable {
 }
 
 package struct JoinTokenView: Codable, Sendable, Equatable {
-    package enum State: String, Codable, Sendable { case unused, used, expired }
+    package enum State: String, Codable, Sendable { case unused, used, expired, revoked }
 
     package var id: String
     package var name: String
@@ -113,9 +113,14 @@ package struct HealthView: Codable, Sendable, Equatable {
     package init(status: String) { self.status = status }
 }
 
-/// A list, in an object so that it can grow.
+/// A page of a list.
 package struct Items<Item: Codable & Sendable>: Codable, Sendable {
     package var items: [Item]
+    /// `after` of the next page; absent on the last.
+    package var next: String?
 
-    package init(items: [Item]) { self.items = items }
+    package init(items: [Item], next: String? = nil) {
+        self.items = items
+        self.next = next
+    }
 }

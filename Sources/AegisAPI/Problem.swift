@@ -10,6 +10,8 @@ package struct Problem: Codable, Error, Sendable, Equatable {
     /// Every fault of a request that didn't validate.
     package var faults: [FieldFault]?
     package var requestID: String?
+    /// Seconds after which the same call may pass; the header `Retry-After`.
+    package var retryAfter: Int?
 
     package init(
         _ kind: Kind, detail: String? = nil, hint: String? = nil, faults: [FieldFault]? = nil
@@ -31,7 +33,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case type, title, status, detail, hint, faults
+        case type, title, status, detail, hint, faults, retryAfter
         case requestID = "requestId"
     }
 
@@ -52,6 +54,20 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         case runActive = "run-active"
         case notReady = "not-ready"
         case badProof = "bad-proof"
+        case userDisabled = "user-disabled"
+        case crossSite = "cross-site"
+        case unsupportedMediaType = "unsupported-media-type"
+        case matchRequired = "match-required"
+        case changed = "changed"
+        case rateLimited = "rate-limited"
+        case alreadyDone = "already-done"
+        case keyReused = "key-reused"
+        case lastAdministrator = "last-administrator"
+        case tokenUsed = "token-used"
+        case datasetRetired = "dataset-retired"
+        case runStarted = "run-started"
+        case storageFull = "storage-full"
+        case tooSlow = "too-slow"
         case internalError = "internal-error"
 
         package var type: String { "urn:aegis:problem:" + rawValue }
@@ -73,6 +89,20 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .runActive: "another run is active"
             case .notReady: "it is not there yet"
             case .badProof: "the proof doesn't hold"
+            case .userDisabled: "this user is disabled"
+            case .crossSite: "another site asked for this"
+            case .unsupportedMediaType: "the body is not of a type taken here"
+            case .matchRequired: "a change names the version it is of"
+            case .changed: "it was changed meanwhile"
+            case .rateLimited: "too many calls in a short time"
+            case .alreadyDone: "this was done already"
+            case .keyReused: "the idempotency key belongs to another request"
+            case .lastAdministrator: "one administrator must remain"
+            case .tokenUsed: "the token was used"
+            case .datasetRetired: "the data set is retired"
+            case .runStarted: "the run was started already"
+            case .storageFull: "the disk is full"
+            case .tooSlow: "the request took too long to arrive"
             case .internalError: "something broke here"
             }
         }
@@ -83,13 +113,21 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .malformed: 400
             case .tooLarge: 413
             case .unauthenticated: 401
-            case .forbidden, .badProof: 403
+            case .forbidden, .badProof, .userDisabled, .crossSite: 403
             case .notFound: 404
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
-                .notReady:
+                .notReady, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
+                .runStarted:
                 409
+            case .tooSlow: 408
+            case .changed: 412
+            case .unsupportedMediaType: 415
+            case .keyReused: 422
+            case .matchRequired: 428
+            case .rateLimited: 429
             case .internalError: 500
+            case .storageFull: 507
             }
         }
     }

@@ -1,5 +1,7 @@
 package struct RunView: Codable, Sendable, Equatable {
     package enum State: String, Codable, Sendable, CaseIterable {
+        /// Kept here; the mesh knows nothing of it yet.
+        case draft
         /// Signed and sent; no quorum has committed it yet.
         case submitted
         case running
@@ -12,7 +14,7 @@ package struct RunView: Codable, Sendable, Equatable {
 
         package var isOver: Bool {
             switch self {
-            case .submitted, .running, .stopping: false
+            case .draft, .submitted, .running, .stopping: false
             case .completed, .stopped, .failed: true
             }
         }
@@ -151,4 +153,40 @@ package struct StopRequest: Codable, Sendable, Equatable {
     package var reason: String
 
     package init(reason: String) { self.reason = reason }
+}
+
+/// What the nodes do for a run at this moment.
+package struct RunProgressView: Codable, Sendable, Equatable {
+    package struct Node: Codable, Sendable, Equatable {
+        package var name: String
+        package var reachable: Bool
+        package var state: String?
+        package var round: Int?
+        package var phase: String?
+        /// Of local training, 0 to 1.
+        package var progress: Double?
+        package var waitingFor: [String]
+
+        package init(
+            name: String, reachable: Bool, state: String?, round: Int?, phase: String?,
+            progress: Double?, waitingFor: [String]
+        ) {
+            self.name = name
+            self.reachable = reachable
+            self.state = state
+            self.round = round
+            self.phase = phase
+            self.progress = progress
+            self.waitingFor = waitingFor
+        }
+    }
+
+    package var nodes: [Node]
+    /// Of the data set of the run.
+    package var budgets: [BudgetView]
+
+    package init(nodes: [Node], budgets: [BudgetView]) {
+        self.nodes = nodes
+        self.budgets = budgets
+    }
 }

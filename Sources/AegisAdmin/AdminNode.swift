@@ -18,10 +18,13 @@ package struct AdminNode: Sendable {
     private let folder: AdminFolder
     private let settings: AdminSettings
     private let logger: Logger
-    private let api: Application<RouterResponder<AdminContext>>
+    private let api: Application<AdminResponder>
     private let server: MeshServer
     private let observer: MeshObserver
     private let client: MeshClient
+    private let audit: AuditFileService
+    /// Who may use the API.
+    package let users: UserDesk
     private let apiAddress: MeshAddress
     private let apiPort: BoundPort
 
@@ -40,41 +43,68 @@ package struct AdminNode: Sendable {
         let now = Timestamp.now()
         let tls = try TLSIdentity.issue(
             for: folder.identity, mesh: folder.mesh, sequence: now, now: now / 1_000)
-        let desk = FoundingDesk(
-            database: try AdminDatabase(path: folder.databasePath), founding: folder.founding,
-            tls: tls)
+        let database = try AdminDatabase(path: folder.databasePath)
+        let desk = FoundingDesk(database: database, founding: folder.founding, tls: tls)
         let group = MultiThreadedEventLoopGroup.singleton
         let blobs = try BlobStore(directory: folder.blobsPath)
+        let feed = EventFeed()
         client = MeshClient(identity: tls, eventLoopGroup: group)
         observer = MeshObserver(
-            desk: desk, calls: MeshClientCalls(client), blobs: blobs, logger: logger)
+            desk: desk, calls: MeshClientCalls(client), blobs: blobs, logger: logger,
+            afterLook: feed.publish)
         server = try MeshServer(
             MeshServer.Configuration(address: meshAddress, mesh: folder.mesh), identity: tls,
             handler: FoundingEndpoints(desk: desk, logger: logger),
             policy: { _ in .stranger }, eventLoopGroup: group, logger: logger)
-        let routes = AdminRoutes(
-            mesh: folder.mesh, desk: desk,
+        users = UserDesk(
+            database: database, authority: folder.authority,
+            meshName: folder.founding.statement.name)
+        let metrics = AdminMetrics()
+        audit = AuditFileService(
+            files: AuditFiles(directory: folder.auditPath, database: database),
+            metrics: metrics, logger: logger)
+        let desks = Desks(
+            mesh: folder.mesh, founding: desk,
             runs: RunDesk(
-                database: desk.database, observer: observer, blobs: blobs,
+                database: database, observer: observer, blobs: blobs,
                 signer: EnvelopeSigner(folder.identity)),
-            observer: observer, listen: settings.listen)
+            datasets: DatasetDesk(database: database, observer: observer), users: users,
+            observer: observer, feed: feed, metrics: metrics, listen: settings.listen)
         let port = BoundPort()
         apiPort = port
+        api = try Self.application(
+            AdminResponder(
+                .admin, desks: desks, rates: settings.rates ?? RateSettings(), logger: logger),
+            tls: try Self.tls(folder, host: apiAddress.host, now: now / 1_000),
+            address: apiAddress, port: port, logger: logger)
+    }
+
+    /// Bounded in every direction: connections, headers, bodies, idle time.
+    private static func application(
+        _ responder: AdminResponder, tls: TLSConfiguration, address: MeshAddress,
+        port: BoundPort, logger: Logger
+    ) throws -> Application<AdminResponder> {
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
-        api = Application(
-            responder: routes.router().buildResponder(),
+        return Application(
+            responder: responder,
             server: try .tls(
                 .http1(
                     configuration: .init(
-                        additionalChannelHandlers: [], idleTimeout: .seconds(90))),
-                tlsConfiguration: try Self.tls(folder, host: apiAddress.host, now: now / 1_000)),
+                        additionalChannelHandlers: [], idleTimeout: .seconds(90),
+                        httpDecoderConfiguration: .init(
+                            maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 32 << 10,
+                            maxHeaderFieldCount: 100))),
+                tlsConfiguration: tls),
             configuration: ApplicationConfiguration(
-                address: .hostname(apiAddress.host, port: apiAddress.port),
-                availableConnectionsDelegate: MaximumAvailableConnections(256)),
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(connectionsMax)),
             onServerRunning: { channel in port.set(channel.localAddress?.port ?? 0) },
             logger: quiet)
     }
+
+    /// Enough for a thousand that follow a run.
+    private static let connectionsMax = 2_048
 
     /// TLS 1.3 with a fresh leaf; nobody without a certificate of this admin's authority.
     private static func tls(
@@ -109,8 +139,10 @@ package struct AdminNode: Sendable {
 
     /// Serves until cancelled or told to stop.
     package func run(stopsOnSignals: Bool) async throws {
+        try await users.adopt(folder.firstUser, now: Timestamp.now())
         let members: [any Service] = [
             server, APIService(api: api, address: apiAddress), ObserverService(observer: observer),
+            audit,
         ]
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(

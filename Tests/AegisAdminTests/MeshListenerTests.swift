@@ -41,7 +41,7 @@ struct MeshListenerTests {
     private func token(_ name: String, _ admin: RunningAdmin) async throws -> JoinToken {
         let made = try await admin.call(
             .POST, "/api/v1/join-tokens", #"{"name": "\#(name)"}"#,
-            as: try admin.issue("ada", .admin))
+            as: try await admin.issue("olga", .operator))
         let created = try AegisAPI.decode(JoinTokenCreated.self, from: made.body)
         return try JoinToken(parsing: created.token, now: Timestamp.now() / 1_000)
     }
@@ -64,7 +64,7 @@ struct MeshListenerTests {
                     thief.admin, 409, problem: "urn:aegis:problem:token-used")
             ) { _ = try await thief.join(token) }
 
-            let ada = try admin.issue("ada", .admin)
+            let ada = try await admin.issue("ada", .admin)
             let found = try await admin.call(.POST, "/api/v1/mesh/found", "{}", as: ada)
             #expect(found.status == 202)
             let waiting = try AegisAPI.decode(MeshView.self, from: found.body)

@@ -105,7 +105,7 @@ import Testing
         _ = try await observed.submit("two")
         for _ in 0..<2 { try await observed.observer.look() }
         #expect(try await observed.runs.view("two").state == .completed)
-        #expect(try await observed.runs.list().map(\.name) == ["two", "one"])
+        #expect(try await observed.runs.stored().map(\.specification.name) == ["two", "one"])
     }
 
     @Test("a command that nobody commits fails its run when it has expired")

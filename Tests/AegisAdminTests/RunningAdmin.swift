@@ -1,7 +1,9 @@
+import AegisAPI
 import AegisAdmin
 import AegisCore
 import AegisIdentity
 import AegisProtocol
+import AegisTelemetry
 import AsyncHTTPClient
 import FoundationEssentials
 import Logging
@@ -14,6 +16,7 @@ struct RunningAdmin {
     let folder: AdminFolder
     let api: Int
     let mesh: Int
+    let users: UserDesk
     private let temporary: TemporaryFolder
 
     var credentials: String { folder.directory.path + "/credentials" }
@@ -36,7 +39,8 @@ struct RunningAdmin {
         do {
             try await body(
                 RunningAdmin(
-                    folder: folder, api: ports.api, mesh: ports.mesh, temporary: temporary))
+                    folder: folder, api: ports.api, mesh: ports.mesh, users: node.users,
+                    temporary: temporary))
         } catch {
             task.cancel()
             _ = await task.result
@@ -46,16 +50,32 @@ struct RunningAdmin {
         _ = await task.result
     }
 
-    /// A client certificate of this admin's authority.
-    func issue(_ name: String, _ role: AdminRole) throws -> IssuedCertificate {
-        try folder.authority.issueUser(
-            AdminUser(name: name, role: role), now: UInt64(Date().timeIntervalSince1970))
+    /// A user with a certificate.
+    func issue(_ name: String, _ role: AdminRole) async throws -> ClientCertificate {
+        let made = try await users.create(
+            AdminUser(name: name, role: role), days: 1, by: "test", now: Timestamp.now())
+        return ClientCertificate(pem: made.certificatePem, keyPEM: made.privateKeyPem)
+    }
+
+    struct ClientCertificate {
+        let pem: String
+        let keyPEM: String
+
+        init(pem: String, keyPEM: String) {
+            self.pem = pem
+            self.keyPEM = keyPEM
+        }
+
+        init(_ issued: IssuedCertificate) {
+            self.init(pem: issued.pem, keyPEM: issued.privateKeyPEM)
+        }
     }
 
     struct Answer {
         let status: Int
         let type: String?
         let requestID: String?
+        let headers: HTTPHeaders
         let body: [UInt8]
         var text: String { String(decoding: body, as: UTF8.self) }
     }
@@ -63,8 +83,48 @@ struct RunningAdmin {
     /// One call with `certificate`, or without any. Throws where TLS refuses.
     func call(
         _ method: HTTPMethod, _ path: String, _ body: String? = nil,
-        as certificate: IssuedCertificate?, tlsMax: TLSVersion? = nil
+        headers: [String: String] = [:], as certificate: ClientCertificate?,
+        tlsMax: TLSVersion? = nil
     ) async throws -> Answer {
+        var answer: Answer?
+        try await session(certificate, tlsMax: tlsMax) {
+            answer = try await $0.call(method, path, body, headers: headers)
+        }
+        return try unwrap(answer)
+    }
+
+    /// Calls over connections that stay open.
+    struct Session {
+        fileprivate let client: HTTPClient
+        fileprivate let base: String
+
+        func call(
+            _ method: HTTPMethod, _ path: String, _ body: String? = nil,
+            headers: [String: String] = [:]
+        ) async throws -> Answer {
+            var request = HTTPClientRequest(url: base + path)
+            request.method = method
+            for (name, value) in headers { request.headers.add(name: name, value: value) }
+            if let body {
+                request.body = .bytes(ByteBuffer(string: body))
+                if headers["content-type"] == nil {
+                    request.headers.add(name: "content-type", value: "application/json")
+                }
+            }
+            let response = try await client.execute(request, timeout: .seconds(10))
+            let bytes = try await response.body.collect(upTo: 4 << 20)
+            return Answer(
+                status: Int(response.status.code),
+                type: response.headers.first(name: "content-type"),
+                requestID: response.headers.first(name: "x-request-id"),
+                headers: response.headers, body: Array(bytes.readableBytesView))
+        }
+    }
+
+    func session(
+        _ certificate: ClientCertificate?, tlsMax: TLSVersion? = nil,
+        _ body: (Session) async throws -> Void
+    ) async throws {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .certificates([
             try NIOSSLCertificate(bytes: folder.authority.certificateDER, format: .der)
@@ -72,27 +132,19 @@ struct RunningAdmin {
         tls.maximumTLSVersion = tlsMax
         if let certificate {
             tls.certificateChain = [
-                .certificate(try NIOSSLCertificate(bytes: certificate.der, format: .der))
+                .certificate(
+                    try NIOSSLCertificate(bytes: Array(certificate.pem.utf8), format: .pem))
             ]
             tls.privateKey = .privateKey(
-                try NIOSSLPrivateKey(bytes: certificate.privateKeyDER, format: .der))
+                try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem))
         }
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
         configuration.httpVersion = .http1Only
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
-            var request = HTTPClientRequest(url: "https://127.0.0.1:\(api)\(path)")
-            request.method = method
-            if let body { request.body = .bytes(ByteBuffer(string: body)) }
-            let response = try await client.execute(request, timeout: .seconds(10))
-            let bytes = try await response.body.collect(upTo: 4 << 20)
+            try await body(Session(client: client, base: "https://127.0.0.1:\(api)"))
             try await client.shutdown()
-            return Answer(
-                status: Int(response.status.code),
-                type: response.headers.first(name: "content-type"),
-                requestID: response.headers.first(name: "x-request-id"),
-                body: Array(bytes.readableBytesView))
         } catch {
             try? await client.shutdown()
             throw error

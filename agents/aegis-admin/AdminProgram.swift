@@ -17,7 +17,9 @@ struct AegisAdminCommand: AsyncParsableCommand {
               aegis-admin run --dir admin
             """,
         version: "aegis-admin 0.1.0",
-        subcommands: [Initialise.self, Run.self])
+        subcommands: [
+            Initialise.self, Run.self, BackUp.self, Restore.self, IssueUser.self,
+        ])
 }
 
 enum AdminProgram {

@@ -2,24 +2,43 @@ package import AegisAPI
 import AsyncHTTPClient
 package import Foundation
 import NIOCore
-import NIOHTTP1
+package import NIOHTTP1
 import NIOSSL
 
 /// One call of the admin API, as a value: what the arguments of a command come to.
 package struct APIRequest: Sendable, Equatable {
-    package enum Method: String, Sendable { case get = "GET", post = "POST" }
+    package enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case patch = "PATCH"
+        case delete = "DELETE"
+    }
 
     package let method: Method
     /// Below `/api/v1`.
     package let path: String
     package let body: JSONValue?
+    /// Makes a creation once, however often it is sent.
+    package var idempotencyKey: String?
+    /// The version that a change is of.
+    package var match: String?
 
     package static func get(_ path: String) -> APIRequest {
         APIRequest(method: .get, path: path, body: nil)
     }
 
-    package static func post(_ path: String, _ body: JSONValue) -> APIRequest {
-        APIRequest(method: .post, path: path, body: body)
+    package static func post(
+        _ path: String, _ body: JSONValue, key: String? = nil
+    ) -> APIRequest {
+        APIRequest(method: .post, path: path, body: body, idempotencyKey: key)
+    }
+
+    package static func patch(_ path: String, _ body: JSONValue, match: String) -> APIRequest {
+        APIRequest(method: .patch, path: path, body: body, match: match)
+    }
+
+    package static func delete(_ path: String) -> APIRequest {
+        APIRequest(method: .delete, path: path, body: nil)
     }
 }
 
@@ -27,6 +46,8 @@ package struct APIRequest: Sendable, Equatable {
 package struct AdminClient: Sendable {
     private let context: Context
     private let client: HTTPClient
+
+    package var url: String { context.url }
 
     /// Runs `body` with a client that is closed afterwards.
     package static func with<Value>(
@@ -72,9 +93,37 @@ package struct AdminClient: Sendable {
     }
 
     package func send(_ request: APIRequest) async throws -> Data {
+        try await sendForHeaders(request).body
+    }
+
+    func sendForHeaders(_ request: APIRequest) async throws -> (body: Data, headers: HTTPHeaders) {
         let response = try await execute(request)
         let body = try await response.body.collect(upTo: Self.answerBytesMax)
-        return Data(body.readableBytesView)
+        return (Data(body.readableBytesView), response.headers)
+    }
+
+    /// All pages of a list, as one.
+    package func sendAll(_ path: String) async throws -> Data {
+        var items: [JSONValue] = []
+        var after: String?
+        repeat {
+            let mark = path.contains("?") ? "&" : "?"
+            let page = try AegisAPI.document(
+                try await send(
+                    .get(path + mark + "limit=500" + (after.map { "&after=" + $0 } ?? ""))))
+            guard case .object(let members) = page, case .array(let more)? = members["items"]
+            else { throw Failure(.internalError, "the admin's answer is no list") }
+            items += more
+            after = nil
+            if case .text(let next)? = members["next"] { after = next }
+        } while after != nil
+        return try AegisAPI.encodeDocument(.object(["items": .array(items)]))
+    }
+
+    /// Changes what `path` names now: reads its version, then sends the change of it.
+    package func change(_ path: String, _ body: JSONValue) async throws -> Data {
+        let (_, headers) = try await sendForHeaders(.get(path))
+        return try await send(.patch(path, body, match: headers.first(name: "etag") ?? "*"))
     }
 
     /// Hands the answer's bytes to `receive` as they arrive.
@@ -88,6 +137,10 @@ package struct AdminClient: Sendable {
     private func execute(_ request: APIRequest) async throws -> HTTPClientResponse {
         var call = HTTPClientRequest(url: context.url + AegisAPI.basePath + request.path)
         call.method = .init(rawValue: request.method.rawValue)
+        if let key = request.idempotencyKey {
+            call.headers.add(name: "idempotency-key", value: key)
+        }
+        if let match = request.match { call.headers.add(name: "if-match", value: match) }
         if let body = request.body {
             call.headers.add(name: "content-type", value: "application/json")
             call.body = .bytes(ByteBuffer(bytes: try AegisAPI.encodeDocument(body)))

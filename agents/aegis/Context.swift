@@ -15,14 +15,22 @@ package struct Context: Sendable, Equatable {
         var key: String
     }
 
-    /// Reads the file that `--context` or else AEGIS_CONTEXT names. Paths in it are relative to it.
+    /// What `--context` or else AEGIS_CONTEXT names, else the context in use. A name that was
+    /// remembered, or a file; paths in it are relative to it.
     package init(path: String?, environment: [String: String]) throws(Failure) {
-        guard let path = path ?? environment["AEGIS_CONTEXT"], !path.isEmpty else {
+        let book = ContextBook(environment: environment)
+        let given = (path ?? environment["AEGIS_CONTEXT"]).flatMap { $0.isEmpty ? nil : $0 }
+        guard let name = given ?? book.current else {
             throw Failure(
                 .badContext, "no context is given",
                 hint: "set AEGIS_CONTEXT or --context to the credentials/context.json that "
-                    + "`aegis-admin init` wrote")
+                    + "`aegis-admin init` wrote, or `aegis context add NAME FILE`")
         }
+        try self.init(file: book.has(name) ? book.path(of: name) : name)
+    }
+
+    /// Reads a context's file.
+    package init(file path: String) throws(Failure) {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw Failure(
                 .badContext, "the context \(path) can't be read",

@@ -56,6 +56,8 @@ package struct Failure: Error, Sendable, Equatable {
         switch problem.status {
         case 401, 403: .notPermitted
         case 404: .notFound
+        case 429: .timedOut
+        case 507: .cannotWrite
         case 400...499: .invalidInput
         default: .internalError
         }

@@ -15,24 +15,26 @@ package struct Aegis: AsyncParsableCommand {
             """,
         version: "aegis 0.1.0",
         subcommands: [
-            TokenCommand.self, MeshCommand.self, NodeCommand.self, RunCommand.self,
+            ContextCommand.self, MeshCommand.self, NodeCommand.self, TokenCommand.self,
+            RunCommand.self, DatasetCommand.self, BudgetCommand.self, RuleCommand.self,
+            UserCommand.self, AuditCommand.self, WhoAmI.self, Preflight.self,
             TrainCommand.self, EvaluateCommand.self, BaselineCommand.self, DataCommand.self,
-            PrivacyCommand.self, AggregateCommand.self,
+            PrivacyCommand.self, AggregateCommand.self, CompletionCommand.self,
         ])
 
     package init() {}
 }
 
 package enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
-    case text, json
+    case text, json, yaml
 }
 
 /// What every command takes.
 package struct CommonOptions: ParsableArguments {
-    @Option(help: "The context file; AEGIS_CONTEXT where it is not given.")
+    @Option(help: "A context's file or name; else AEGIS_CONTEXT, else `aegis context use`.")
     package var context: String?
 
-    @Option(help: "text or json.")
+    @Option(help: "text, json or yaml.")
     package var output: OutputFormat = .text
 
     package init() {}

@@ -15,6 +15,27 @@ package enum YAMLDocument {
         return try value(node, file: file)
     }
 
+    /// YAML that reads back as the same JSON.
+    package static func text(_ value: JSONValue) throws -> String {
+        try Yams.serialize(node: node(value), sortKeys: true)
+    }
+
+    private static func node(_ value: JSONValue) -> Node {
+        switch value {
+        case .null: Node("null", Tag(.null))
+        case .bool(let value): Node(value ? "true" : "false", Tag(.bool))
+        case .integer(let number): Node("\(number)", Tag(.int))
+        case .number(let number): Node("\(number)", Tag(.float))
+        // Quoted where it would read as something else.
+        case .text(let text):
+            Self.value(Node.Scalar(text)) == .text(text)
+                ? Node(text, Tag(.str)) : Node(text, Tag(.str), .doubleQuoted)
+        case .array(let elements): Node(elements.map(node))
+        case .object(let members):
+            Node(members.sorted { $0.key < $1.key }.map { (Node($0.key), node($0.value)) })
+        }
+    }
+
     private static func value(_ node: Node, file: String) throws(Failure) -> JSONValue {
         switch node {
         case .scalar(let scalar): return value(scalar)

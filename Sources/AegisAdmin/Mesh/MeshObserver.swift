@@ -28,6 +28,8 @@ package actor MeshObserver {
     private let calls: any MeshCalls
     private let blobs: BlobStore
     private let logger: Logger
+    /// Told after each look, whether anything was new or not.
+    private let afterLook: @Sendable () -> Void
     private var rules: MeshRules?
     private var observed: Chain?
     private var seen: [NodeID: Node] = [:]
@@ -41,12 +43,14 @@ package actor MeshObserver {
     private var database: AdminDatabase { desk.database }
 
     package init(
-        desk: FoundingDesk, calls: any MeshCalls, blobs: BlobStore, logger: Logger
+        desk: FoundingDesk, calls: any MeshCalls, blobs: BlobStore, logger: Logger,
+        afterLook: @escaping @Sendable () -> Void = {}
     ) {
         self.desk = desk
         self.calls = calls
         self.blobs = blobs
         self.logger = logger
+        self.afterLook = afterLook
     }
 
     package func nodes() -> [NodeID: Node] { seen }
@@ -67,6 +71,7 @@ package actor MeshObserver {
     package func run() async throws {
         while !Task.isCancelled {
             try await look()
+            afterLook()
             let pause: Duration = observed?.state.active == nil ? .seconds(1) : .milliseconds(300)
             do { try await ContinuousClock().sleep(for: pause) } catch { return }
         }

@@ -110,15 +110,26 @@ package struct FieldReader {
     /// Call last: adds a fault for each field that was not asked for.
     package func finish() {
         for field in object.keys.sorted() where !known.contains(field) {
-            fault(field, "is not a field here; there is " + known.joined(separator: ", "))
+            faults.add(
+                name(of: Self.visible(field.prefix(64))),
+                "is not a field here; there is " + known.joined(separator: ", "))
         }
+    }
+
+    /// What a stranger sent can't draw on the terminal it is shown on.
+    static func visible(_ text: some StringProtocol) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map {
+                    $0.properties.generalCategory == .control ? "\u{fffd}" : $0
+                }))
     }
 
     package static func shown(_ value: JSONValue) -> String {
         switch value {
         case .integer(let number): "\(number)"
         case .number(let number): "\(number)"
-        case .text(let text): "\"\(text.prefix(40))\""
+        case .text(let text): "\"" + visible(text.prefix(40)) + "\""
         case .bool(let bool): "\(bool)"
         case .null, .array, .object: value.kind
         }

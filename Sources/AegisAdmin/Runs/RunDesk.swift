@@ -28,30 +28,27 @@ package struct RunDesk: Sendable {
         self.signer = signer
     }
 
+    /// Takes a run in. As a draft it stays here until `start`; else the mesh gets it at once.
     package func submit(
-        _ body: JSONValue, by actor: String, now: UInt64
+        _ body: JSONValue, asDraft: Bool = false, by actor: String, now: UInt64
     ) async throws -> RunView {
-        guard let rules = try await observer.meshRules(),
-            let chain = try await observer.chain()
-        else {
+        guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
+        let rules = try await observer.meshRules()
+        let specification = try RunRequestReader(
+            participants: rules?.roster.count ?? Limits.participantsMax,
+            faultTolerance: rules?.roster.faultTolerance ?? 0
+        ).read(body, run: run)
+        guard let rules else {
             throw Problem(.meshOpen, detail: "a run needs a founded mesh")
         }
-        guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
-        let specification = try RunRequestReader(
-            participants: rules.roster.count, faultTolerance: rules.roster.faultTolerance
-        ).read(body, run: run)
         if try await database.run(specification.name) != nil {
             throw Problem(.nameTaken, detail: "there is a run \(specification.name) already")
         }
-        if let active = try await list().first(where: { !$0.state.isOver }) {
+        if try await database.dataset(specification.dataset)?.retiredAt != nil {
             throw Problem(
-                .runActive,
-                detail: "\(active.name) is \(active.state.rawValue); "
-                    + "the mesh works on one run at a time")
+                .datasetRetired, detail: "no new run may use \(specification.dataset)")
         }
-        let command = try await command(
-            .start(specification), of: run, kind: .start, mesh: rules.mesh,
-            after: chain.state, now: now)
+        let command = asDraft ? nil : try await startCommand(specification, rules, now: now)
         do {
             try await database.insertRun(
                 specification, request: Array(try AegisAPI.encodeDocument(body)), at: now,
@@ -62,6 +59,52 @@ package struct RunDesk: Sendable {
         return try await view(run.description)
     }
 
+    private func startCommand(
+        _ specification: RunSpecification, _ rules: MeshRules, now: UInt64
+    ) async throws -> StoredCommand {
+        let commands = try await database.commands()
+        let active = try await database.runs().first { run in
+            let state = Self.state(of: run, commands: commands, now: now).0
+            return state != .draft && !state.isOver
+        }
+        if let active {
+            throw Problem(
+                .runActive,
+                detail: "\(active.specification.name) is not over; "
+                    + "the mesh works on one run at a time")
+        }
+        guard let chain = try await observer.chain() else { throw Problem(.meshOpen) }
+        return try await command(
+            .start(specification), of: specification.run, kind: .start, mesh: rules.mesh,
+            after: chain.state, now: now)
+    }
+
+    /// Hands a draft to the mesh.
+    package func start(_ name: String, now: UInt64) async throws -> RunView {
+        let run = try await stored(name)
+        let view = try await view(name)
+        guard view.state == .draft else {
+            throw Problem(
+                .runStarted, detail: "\(run.specification.name) is \(view.state.rawValue)")
+        }
+        guard let rules = try await observer.meshRules() else { throw Problem(.meshOpen) }
+        let command = try await startCommand(run.specification, rules, now: now)
+        do { try await database.insertStart(command) } catch RunStoreError.alreadyStarted {
+            throw Problem(.runStarted)
+        }
+        return try await self.view(name)
+    }
+
+    /// Forgets a draft.
+    package func discard(_ name: String) async throws {
+        let run = try await stored(name)
+        guard try await database.deleteDraft(run.specification.run) else {
+            throw Problem(
+                .runStarted, detail: "\(run.specification.name) is in the mesh's history",
+                hint: "stop it instead")
+        }
+    }
+
     package func stop(
         _ name: String, reason: String, by actor: String, now: UInt64
     ) async throws -> RunView {
@@ -69,6 +112,11 @@ package struct RunDesk: Sendable {
         let view = try await view(name)
         guard !view.state.isOver else {
             throw Problem(.runEnded, detail: "\(run.specification.name) is \(view.state.rawValue)")
+        }
+        guard view.state != .draft else {
+            throw Problem(
+                .notReady, detail: "\(run.specification.name) is a draft",
+                hint: "discard it: aegis run delete \(run.specification.name)")
         }
         guard let rules = try await observer.meshRules(),
             let chain = try await observer.chain()
@@ -106,13 +154,35 @@ package struct RunDesk: Sendable {
             expiresAt: command.expiresAt, committedHeight: nil)
     }
 
-    package func list() async throws -> [RunView] {
+    /// The newest first, as they are kept; `view(of:)` makes them readable.
+    package func stored(
+        state: String? = nil, dataset: String? = nil
+    ) async throws -> [StoredRun] {
         let commands = try await database.commands()
-        var views: [RunView] = []
-        for run in try await database.runs() {
-            views.append(try await view(of: run, commands: commands))
+        let now = Timestamp.now()
+        return try await database.runs().filter { run in
+            (dataset.map { $0 == run.specification.dataset } ?? true)
+                && (state.map {
+                    $0 == Self.state(of: run, commands: commands, now: now).0.rawValue
+                } ?? true)
         }
-        return views
+    }
+
+    package func view(of run: StoredRun) async throws -> RunView {
+        try await view(of: run, commands: try await database.commands())
+    }
+
+    /// The run the mesh works on, or will.
+    package func active() async throws -> RunView? {
+        let commands = try await database.commands()
+        let now = Timestamp.now()
+        for run in try await database.runs() {
+            let state = Self.state(of: run, commands: commands, now: now).0
+            if state != .draft, !state.isOver {
+                return try await view(of: run, commands: commands)
+            }
+        }
+        return nil
     }
 
     package func view(_ name: String) async throws -> RunView {
@@ -169,9 +239,10 @@ package struct RunDesk: Sendable {
         }
         let mine = commands.filter { $0.run == run.specification.run }
         guard run.startedHeight != nil else {
-            let start = mine.first { $0.kind == .start }
-            let expired = start.map { $0.expiresAt + 10_000 < now } ?? true
-            return expired
+            guard let start = mine.first(where: { $0.kind == .start }) else {
+                return (.draft, nil)
+            }
+            return start.expiresAt + 10_000 < now
                 ? (.failed, "no quorum of the nodes committed it before it expired")
                 : (.submitted, nil)
         }
@@ -221,6 +292,30 @@ package struct RunDesk: Sendable {
         return explanation
     }
 
+    /// What the nodes do for it now.
+    package func progress(of run: RunView) async throws -> RunProgressView {
+        let seen = await observer.nodes()
+        let roster = try await observer.chain()?.roster
+        var view = RunProgressView(nodes: [], budgets: [])
+        for entry in roster?.entries ?? [] {
+            let node = seen[entry.node]
+            let status = node?.status
+            let mine = status?.run.flatMap { $0.id == run.id ? $0 : nil }
+            view.nodes.append(
+                RunProgressView.Node(
+                    name: entry.name, reachable: node?.reachable ?? false,
+                    state: status?.state.rawValue, round: mine?.round, phase: mine?.phase,
+                    progress: mine?.progress, waitingFor: mine?.waitingFor ?? []))
+            for data in status?.privacy ?? [] where data.dataset == run.dataset {
+                view.budgets.append(
+                    BudgetView(
+                        participant: entry.name, dataset: data.dataset, epsilon: data.epsilon,
+                        delta: data.delta, budgetEpsilon: data.budgetEpsilon))
+            }
+        }
+        return view
+    }
+
     /// All records from the founding to the run's last: with `genesis.cbor` they verify by
     /// themselves.
     package func certificates(_ name: String) async throws -> [CertificateView] {
@@ -236,6 +331,17 @@ package struct RunDesk: Sendable {
 
     /// The newest model of the run, as a body that streams it.
     package func model(_ name: String) async throws -> (bytes: UInt64, body: ResponseBody) {
+        let (model, count) = try await modelBlob(name)
+        let blobs = blobs
+        let body = ResponseBody(contentLength: Int(count)) { writer in
+            var pieces = Pieces(reader: try blobs.reader(model))
+            while let piece = try pieces.next() { try await writer.write(piece) }
+            try await writer.finish(nil)
+        }
+        return (count, body)
+    }
+
+    private func modelBlob(_ name: String) async throws -> (Digest, UInt64) {
         let run = try await stored(name)
         guard run.roundsCommitted > 0, let model = run.model else {
             throw Problem(.notReady, detail: "no round of \(run.specification.name) is committed")
@@ -245,18 +351,64 @@ package struct RunDesk: Sendable {
                 .notReady, detail: "no node that answers has the model",
                 hint: "see `aegis node list`")
         }
+        return (model, count)
+    }
+
+    /// A blob a piece at a time.
+    private struct Pieces: ~Copyable {
+        let reader: BlobReader
+        var offset: UInt64 = 0
+
+        mutating func next() throws -> ByteBuffer? {
+            guard offset < reader.byteCount else { return nil }
+            let size = min(UInt64(RunDesk.chunkBytes), reader.byteCount - offset)
+            defer { offset += size }
+            return ByteBuffer(bytes: try reader.read(at: offset, count: Int(size)))
+        }
+    }
+
+    /// All that an auditor needs of a run, as one tar file: what was asked, the rounds, the
+    /// founding, every commit record, the model.
+    package func evidence(_ name: String) async throws -> ResponseBody {
+        let run = try await view(name)
+        guard let genesis = try await database.genesis()?.document else {
+            throw Problem(.meshOpen)
+        }
+        var files: [(String, [UInt8])] = [
+            ("run.json", Array(try AegisAPI.encode(run, pretty: true)) + [10]),
+            (
+                "rounds.json",
+                Array(try AegisAPI.encode(try await rounds(name), pretty: true)) + [10]
+            ),
+            ("genesis.cbor", genesis),
+        ]
+        for commit in try await stored(name).startedHeight == nil
+            ? [] : try await database.commits(through: stored(name).endedHeight ?? .max)
+        {
+            files.append(("certificates/\(commit.height).cbor", commit.bytes))
+        }
+        let model = run.roundsCommitted > 0 ? try await modelBlob(name) : nil
+        let folder = run.name
+        let entries = files
+        let time = Timestamp.now() / 1_000
         let blobs = blobs
-        let body = ResponseBody(contentLength: Int(count)) { writer in
-            let reader = try blobs.reader(model)
-            var offset: UInt64 = 0
-            while offset < reader.byteCount {
-                let size = min(UInt64(Self.chunkBytes), reader.byteCount - offset)
-                let chunk = try reader.read(at: offset, count: Int(size))
-                try await writer.write(ByteBuffer(bytes: chunk))
-                offset += size
+        return ResponseBody { writer in
+            for (file, bytes) in entries {
+                try await writer.write(
+                    ByteBuffer(
+                        bytes: Tar.entry("\(folder)/\(file)", bytes, modifiedAt: time)))
             }
+            if let (digest, count) = model {
+                try await writer.write(
+                    ByteBuffer(
+                        bytes: Tar.header(
+                            "\(folder)/model.safetensors", byteCount: count, modifiedAt: time)))
+                var pieces = Pieces(reader: try blobs.reader(digest))
+                while let piece = try pieces.next() { try await writer.write(piece) }
+                try await writer.write(ByteBuffer(bytes: Tar.padding(count)))
+            }
+            try await writer.write(ByteBuffer(bytes: Tar.end))
             try await writer.finish(nil)
         }
-        return (count, body)
     }
 }

@@ -11,10 +11,12 @@ package struct AdminSettings: Codable, Hashable, Sendable {
     package var api: String
     /// host:port of the mesh listener.
     package var listen: String
+    package var rates: RateSettings?
 
-    package init(api: String, listen: String) {
+    package init(api: String, listen: String, rates: RateSettings? = nil) {
         self.api = api
         self.listen = listen
+        self.rates = rates
     }
 }
 
@@ -38,6 +40,13 @@ package struct AdminFolder: Sendable {
     package var mesh: MeshID { founding.statement.mesh }
     package var databasePath: String { directory.path + "/admin.sqlite" }
     package var blobsPath: String { directory.path + "/blobs" }
+    package var auditPath: String { directory.path + "/audit" }
+
+    /// The certificate of the administrator that `init` made, where it is still here.
+    var firstUser: String? {
+        (try? directory.read("credentials/admin.pem"))
+            .map { String(decoding: $0, as: UTF8.self) }
+    }
 
     private static let settingsName = "admin.json"
     private static let authorityName = "ca/ca.pem"

@@ -51,6 +51,8 @@ package struct AdminFailure: Error, Sendable {
         case let error as SetupError: self = Self.of(error)
         case let error as IdentityDirectoryError: self = Self.of(error)
         case let error as MeshServerError: self = Self.of(error)
+        case let error as BackupError: self = Self.of(error)
+        case let error as RecoveryError: self = Self.of(error)
         default: self = AdminFailure(70, "\(error)")
         }
     }
@@ -90,6 +92,30 @@ package struct AdminFailure: Error, Sendable {
         case .key(.wrongPassphraseOrDamaged):
             AdminFailure(77, "the passphrase is wrong, or the key file is damaged")
         default: AdminFailure(70, "\(error)")
+        }
+    }
+
+    private static func of(_ error: BackupError) -> AdminFailure {
+        switch error {
+        case .exists(let path):
+            AdminFailure(73, "\(path) exists already", "choose another folder")
+        case .notABackup(let path):
+            AdminFailure(66, "\(path) is no backup, or not whole")
+        case .changed(let file):
+            AdminFailure(65, "\(file) is not what was backed up", "use another backup")
+        case .damagedStore(let reason):
+            AdminFailure(65, "the store of the backup is damaged: \(reason)", "use another backup")
+        case .failed(let reason): AdminFailure(70, reason)
+        }
+    }
+
+    private static func of(_ error: RecoveryError) -> AdminFailure {
+        switch error {
+        case .exists(let path):
+            AdminFailure(73, "\(path) exists already", "choose another folder")
+        case .unknownRole(let role):
+            AdminFailure(64, "\(role) is no role", "use admin, operator, auditor or viewer")
+        case .refused(let reason): AdminFailure(65, reason)
         }
     }
 

@@ -10,6 +10,7 @@ package struct StoredGrant: Hashable, Sendable {
     /// Milliseconds since 1970.
     package let createdAt: UInt64
     package let createdBy: String
+    package let revokedAt: UInt64?
 }
 
 package struct EnrolledParticipant: Hashable, Sendable {
@@ -37,7 +38,7 @@ extension AdminDatabase {
     package func insertGrant(
         _ grant: TokenGrant, at time: UInt64, by actor: String
     ) async throws {
-        try await writer.write { db in
+        try await change { db in
             guard try Self.genesis(db) == nil else { throw MembershipError.closed }
             let taken = try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM participant WHERE name = ?)",
@@ -72,7 +73,8 @@ extension AdminDatabase {
         try await writer.write { db in
             let accepted = try verify { id in
                 let row = try? Row.fetchOne(
-                    db, sql: "SELECT * FROM token WHERE id = ?", arguments: [Data(id)])
+                    db, sql: "SELECT * FROM token WHERE id = ? AND revoked_at IS NULL",
+                    arguments: [Data(id)])
                 return row.flatMap { try? Self.grant($0).grant }
             }
             if accepted.isRepeat { return accepted }
@@ -117,9 +119,9 @@ extension AdminDatabase {
     /// Freezes the roster: the genesis statement of those who have joined. The frozen one where it
     /// is frozen already.
     package func freezeRoster(
-        make: @Sendable ([RosterEntry]) throws -> [UInt8]
+        make: @escaping @Sendable ([RosterEntry]) throws -> [UInt8]
     ) async throws -> GenesisProgress {
-        try await writer.write { db in
+        try await change { db in
             if let progress = try Self.genesis(db) { return progress }
             let entries = try Self.participants(db).map(\.entry)
             guard !entries.isEmpty else { throw MembershipError.noParticipants }
@@ -159,7 +161,19 @@ extension AdminDatabase {
             grant: TokenGrant(
                 tokenID: Array(row["id"] as Data), tokenKey: key, name: row["name"],
                 notAfter: UInt64(row["not_after"] as Int64), usedBy: user ?? nil),
-            createdAt: UInt64(row["created_at"] as Int64), createdBy: row["created_by"])
+            createdAt: UInt64(row["created_at"] as Int64), createdBy: row["created_by"],
+            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) })
+    }
+
+    /// False where there is no such token, or it was used: then revoking it would say too much.
+    package func revokeGrant(_ id: [UInt8], at time: UInt64) async throws -> Bool {
+        try await change { db in
+            try db.execute(
+                sql: "UPDATE token SET revoked_at = coalesce(revoked_at, ?) "
+                    + "WHERE id = ? AND used_by IS NULL",
+                arguments: [Int64(time), Data(id)])
+            return db.changesCount == 1
+        }
     }
 
     private static func participants(_ db: Database) throws -> [EnrolledParticipant] {

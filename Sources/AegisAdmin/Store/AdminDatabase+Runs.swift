@@ -31,14 +31,15 @@ package struct StoredCommand: Hashable, Sendable {
 
 package enum RunStoreError: Error, Hashable, Sendable {
     case nameTaken(String)
+    case alreadyStarted
 }
 
 extension AdminDatabase {
     package func insertRun(
         _ specification: RunSpecification, request: [UInt8], at time: UInt64, by actor: String,
-        start: StoredCommand
+        start: StoredCommand?
     ) async throws {
-        try await writer.write { db in
+        try await change { db in
             let taken = try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM run WHERE name = ?)",
                 arguments: [specification.name])
@@ -52,12 +53,34 @@ extension AdminDatabase {
                     Data(specification.run.bytes), specification.name,
                     Data(specification.cbor.encoded), Data(request), Int64(time), actor,
                 ])
-            try Self.insert(start, db)
+            if let start { try Self.insert(start, db) }
         }
     }
 
     package func insertCommand(_ command: StoredCommand) async throws {
-        try await writer.write { try Self.insert(command, $0) }
+        try await change { try Self.insert(command, $0) }
+    }
+
+    /// The start of a draft, once.
+    package func insertStart(_ command: StoredCommand) async throws {
+        try await change { db in
+            let started = try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM command WHERE run = ? AND kind = 'start')",
+                arguments: [Data(command.run.bytes)])
+            guard started != true else { throw RunStoreError.alreadyStarted }
+            try Self.insert(command, db)
+        }
+    }
+
+    /// False where it is no draft.
+    package func deleteDraft(_ run: RunID) async throws -> Bool {
+        try await change { db in
+            try db.execute(
+                sql: "DELETE FROM run WHERE id = ?1 AND started_height IS NULL "
+                    + "AND NOT EXISTS (SELECT 1 FROM command WHERE run = ?1)",
+                arguments: [Data(run.bytes)])
+            return db.changesCount == 1
+        }
     }
 
     private static func insert(_ command: StoredCommand, _ db: Database) throws {

@@ -31,6 +31,9 @@ package struct AdminDatabase: Sendable {
         try self.init(writer: pool)
     }
 
+    /// A file as it is, without bringing it up to date.
+    init(reading writer: any DatabaseWriter) { self.writer = writer }
+
     /// In memory, for tests.
     package init() throws { try self.init(writer: DatabaseQueue()) }
 
@@ -51,6 +54,7 @@ package struct AdminDatabase: Sendable {
         migrator.registerMigration("v2 explanations") {
             try $0.execute(sql: "ALTER TABLE measure ADD COLUMN explanation BLOB")
         }
+        migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
         return migrator
     }
 
@@ -105,6 +109,7 @@ package struct AdminDatabase: Sendable {
         ) STRICT;
         """
 
+    /// Read no more: its records are chained by another encoding than those of `audit_record`.
     private static let audit = """
         CREATE TABLE audit (
             sequence INTEGER PRIMARY KEY NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL,
@@ -114,6 +119,42 @@ package struct AdminDatabase: Sendable {
         CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
             BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;
         CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
+            BEGIN SELECT RAISE(ABORT, 'audit records are not deleted'); END;
+        """
+
+    /// Times are milliseconds since 1970. A call that was answered with a secret keeps no answer.
+    private static let controlPlane = """
+        ALTER TABLE token ADD COLUMN revoked_at INTEGER;
+        CREATE TABLE user (
+            name TEXT PRIMARY KEY NOT NULL, role TEXT NOT NULL, created_at INTEGER NOT NULL,
+            created_by TEXT NOT NULL, disabled_at INTEGER, version INTEGER NOT NULL DEFAULT 1
+        ) STRICT;
+        CREATE TABLE user_certificate (
+            fingerprint TEXT PRIMARY KEY NOT NULL, user TEXT NOT NULL REFERENCES user(name),
+            serial TEXT NOT NULL, issued_at INTEGER NOT NULL, issued_by TEXT NOT NULL,
+            not_after INTEGER NOT NULL, revoked_at INTEGER
+        ) STRICT;
+        CREATE TABLE dataset (
+            name TEXT PRIMARY KEY NOT NULL, description TEXT NOT NULL, features INTEGER,
+            classes INTEGER, registered_at INTEGER NOT NULL, registered_by TEXT NOT NULL,
+            retired_at INTEGER, version INTEGER NOT NULL DEFAULT 1
+        ) STRICT;
+        CREATE TABLE idempotency (
+            actor TEXT NOT NULL, key TEXT NOT NULL, request BLOB NOT NULL, at INTEGER NOT NULL,
+            status INTEGER, type TEXT, location TEXT, body BLOB, PRIMARY KEY (actor, key)
+        ) STRICT;
+        CREATE INDEX idempotency_age ON idempotency (at);
+        CREATE TABLE audit_record (
+            sequence INTEGER PRIMARY KEY NOT NULL, at INTEGER NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, outcome TEXT NOT NULL, request TEXT NOT NULL,
+            line TEXT NOT NULL, digest TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX audit_by_actor ON audit_record (actor, at, sequence);
+        CREATE INDEX audit_by_time ON audit_record (at, sequence);
+        CREATE INDEX audit_by_request ON audit_record (request);
+        CREATE TRIGGER audit_record_is_not_changed BEFORE UPDATE ON audit_record
+            BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;
+        CREATE TRIGGER audit_record_is_not_deleted BEFORE DELETE ON audit_record
             BEGIN SELECT RAISE(ABORT, 'audit records are not deleted'); END;
         """
 }

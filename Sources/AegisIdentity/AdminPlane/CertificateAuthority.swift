@@ -41,7 +41,7 @@ package struct CertificateAuthority: Sendable {
     package let certificateDER: [UInt8]
     private let certificate: Certificate
     private let key: P256.Signing.PrivateKey
-    private let mesh: MeshID
+    package let mesh: MeshID
 
     private static let day: UInt64 = 86_400
     private static let authorityDays: UInt64 = 3_650

@@ -67,7 +67,8 @@ package struct MeshShow: AsyncParsableCommand {
     static func write(_ mesh: MeshView, _ format: OutputFormat) throws {
         switch format {
         case .text: Console.write(text(mesh))
-        case .json: Console.write(try Output.json(try AegisAPI.encode(mesh)))
+        case .json, .yaml:
+            Console.write(try Output.document(try AegisAPI.encode(mesh), format))
         }
     }
 

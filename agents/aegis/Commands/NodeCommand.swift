@@ -4,7 +4,7 @@ package import ArgumentParser
 package struct NodeCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Shows the nodes of the mesh.",
-        subcommands: [NodeList.self])
+        subcommands: [NodeList.self, NodeShow.self])
 
     package init() {}
 }
@@ -15,17 +15,16 @@ package struct NodeList: AsyncParsableCommand {
         abstract: "Lists the nodes: state, height, memory and spent privacy budget.",
         discussion: "Example:\n  aegis node list")
 
+    @OptionGroup package var watch: WatchOptions
     @OptionGroup package var common: CommonOptions
 
     package init() {}
 
     package func run() async throws {
-        try await common.withClient { client in
-            let bytes = try await client.send(.get("/participants"))
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
-            let list = try AegisAPI.decode(Items<ParticipantView>.self, from: bytes)
-            Console.write(Self.text(list.items))
-        }
+        try await common.show(
+            watch: watch, { try await $0.sendAll("/participants") },
+            as: Items<ParticipantView>.self
+        ) { Self.text($0.items) }
     }
 
     package static func text(_ nodes: [ParticipantView]) -> String {
@@ -66,5 +65,41 @@ package struct NodeList: AsyncParsableCommand {
             }
         }
         return lines.isEmpty ? "" : "\n" + lines.joined()
+    }
+}
+
+package struct NodeShow: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Shows one node: what it does and what it has spent.",
+        discussion: "Example:\n  aegis node show north --watch")
+
+    @Argument(help: "The node's name or id.") package var node: String
+    @OptionGroup package var watch: WatchOptions
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        let path = "/participants/" + (try PathSegment.of(node, "node"))
+        try await common.show(
+            watch: watch, { try await $0.send(.get(path)) }, as: ParticipantView.self, Self.text)
+    }
+
+    package static func text(_ node: ParticipantView) -> String {
+        let state = node.reachable ? node.status?.state.rawValue ?? "up" : "no answer"
+        var lines = [
+            "node \(node.name)  \(state)", "id \(node.node)", "address \(node.address)",
+        ]
+        if let seen = node.lastSeen { lines.append("last seen \(Output.time(seen))") }
+        if let run = node.status?.run {
+            lines.append("works on \(run.name), round \(run.round) of \(run.rounds): \(run.phase)")
+        }
+        let head = lines.map { $0 + "\n" }.joined()
+        let budgets = (node.status?.privacy ?? []).map {
+            BudgetView(
+                participant: node.name, dataset: $0.dataset, epsilon: $0.epsilon,
+                delta: $0.delta, budgetEpsilon: $0.budgetEpsilon)
+        }
+        return budgets.isEmpty ? head : head + "\n" + BudgetList.text(budgets)
     }
 }

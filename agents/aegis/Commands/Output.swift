@@ -12,6 +12,12 @@ package enum Output {
         return String(decoding: data, as: UTF8.self) + "\n"
     }
 
+    /// The admin's answer as JSON or YAML.
+    package static func document(_ bytes: Data, _ format: OutputFormat) throws -> String {
+        guard format == .yaml else { return try json(bytes) }
+        return try YAMLDocument.text(try AegisAPI.document(bytes))
+    }
+
     /// `2026-03-01 09:30:00Z` of `2026-03-01T09:30:00.250Z`.
     package static func time(_ timestamp: String) -> String {
         guard timestamp.count == 24 else { return timestamp }

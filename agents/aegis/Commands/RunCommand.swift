@@ -6,8 +6,8 @@ package struct RunCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Submits, follows, stops and exports runs.",
         subcommands: [
-            RunSubmit.self, RunList.self, RunShow.self, RunWatch.self, RunStop.self,
-            RunExport.self,
+            RunSubmit.self, RunStart.self, RunDelete.self, RunList.self, RunShow.self,
+            RunWatch.self, RunStop.self, RunExport.self, RunEvidence.self,
         ])
 
     package init() {}
@@ -36,28 +36,38 @@ package struct RunSubmit: AsyncParsableCommand {
     @Argument(help: "The run file, YAML or JSON.", completion: .file())
     package var file: String
 
+    @Flag(help: "Keep it as a draft; `run start` hands it to the mesh.")
+    package var draft = false
+
     @OptionGroup package var common: CommonOptions
 
     package init() {}
 
-    package func request() throws(Failure) -> APIRequest {
+    package func request(key: String? = nil) throws(Failure) -> APIRequest {
         guard let bytes = FileManager.default.contents(atPath: file) else {
             throw Failure(.notFound, "\(file) can't be read")
         }
         guard bytes.count <= 1 << 18, let text = String(data: bytes, encoding: .utf8) else {
             throw Failure(.invalidInput, "\(file) is not a text file of at most 256 KiB")
         }
-        return .post("/runs", try YAMLDocument.parse(text, file: file))
+        return .post(
+            draft ? "/runs?start=false" : "/runs", try YAMLDocument.parse(text, file: file),
+            key: key)
     }
 
     package func run() async throws {
-        let request = try request()
+        let request = try request(key: UUID().uuidString)
         try await common.withClient { client in
             let bytes = try await client.send(request)
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            guard common.output == .text else {
+                return Console.write(try Output.document(bytes, common.output))
+            }
             let run = try AegisAPI.decode(RunView.self, from: bytes)
             Console.writeError(Self.warnings(run))
-            Console.write(Self.text(run))
+            Console.write(
+                draft
+                    ? "run \(run.name) is a draft\nstart it: aegis run start \(run.name)\n"
+                    : Self.text(run))
         }
     }
 }
@@ -81,17 +91,17 @@ package struct RunList: AsyncParsableCommand {
         commandName: "list", abstract: "Lists the runs, the newest first.",
         discussion: "Example:\n  aegis run list")
 
+    @Option(help: "Only runs in this state.") package var state: String?
+    @OptionGroup package var watch: WatchOptions
     @OptionGroup package var common: CommonOptions
 
     package init() {}
 
     package func run() async throws {
-        try await common.withClient { client in
-            let bytes = try await client.send(.get("/runs"))
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
-            let list = try AegisAPI.decode(Items<RunView>.self, from: bytes)
-            Console.write(Self.text(list.items))
-        }
+        let path = "/runs" + PathSegment.query([("state", state)])
+        try await common.show(
+            watch: watch, { try await $0.sendAll(path) }, as: Items<RunView>.self
+        ) { Self.text($0.items) }
     }
 
     package static func text(_ runs: [RunView]) -> String {
@@ -129,10 +139,12 @@ package struct RunShow: AsyncParsableCommand {
         let path = try RunCommand.path(run)
         try await common.withClient { client in
             let bytes = try await client.send(.get(path))
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            guard common.output == .text else {
+                return Console.write(try Output.document(bytes, common.output))
+            }
             let run = try AegisAPI.decode(RunView.self, from: bytes)
-            let rounds = try await client.send(
-                .get(path + "/rounds"), as: Items<RoundView>.self)
+            let rounds = try AegisAPI.decode(
+                Items<RoundView>.self, from: try await client.sendAll(path + "/rounds"))
             Console.write(Self.text(run, rounds.items))
         }
     }
@@ -196,9 +208,70 @@ package struct RunStop: AsyncParsableCommand {
         let request = try request()
         try await common.withClient { client in
             let bytes = try await client.send(request)
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            guard common.output == .text else {
+                return Console.write(try Output.document(bytes, common.output))
+            }
             let run = try AegisAPI.decode(RunView.self, from: bytes)
             Console.write("run \(run.name) is \(run.state.rawValue)\n")
         }
+    }
+}
+
+package struct RunStart: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Hands a draft to the mesh.",
+        discussion: "Example:\n  aegis run start demo")
+
+    @Argument(help: "The run's name or id.") package var run: String
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        let path = try RunCommand.path(run, "/start")
+        try await common.show(
+            { try await $0.send(.post(path, .object([:]))) }, as: RunView.self
+        ) { "run \($0.name) is \($0.state.rawValue)\n" }
+    }
+}
+
+package struct RunDelete: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Discards a draft.",
+        discussion: "Example:\n  aegis run delete demo")
+
+    @Argument(help: "The run's name or id.") package var run: String
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        let path = try RunCommand.path(run)
+        try await common.withClient { _ = try await $0.send(.delete(path)) }
+        if common.output == .text { Console.write("draft \(run) is discarded\n") }
+    }
+}
+
+package struct RunEvidence: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "evidence", abstract: "Writes all that proves a run to one tar file.",
+        discussion: "Example:\n  aegis run evidence demo --to demo.tar")
+
+    @Argument(help: "The run's name or id.") package var run: String
+    @Option(help: "The file.", completion: .file()) package var to: String
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        let path = try RunCommand.path(run, "/evidence")
+        guard FileManager.default.createFile(atPath: to, contents: nil),
+            let file = FileHandle(forWritingAtPath: to)
+        else { throw Failure(.cannotWrite, "\(to) can't be written") }
+        try await common.withClient { client in
+            try await client.stream(.get(path)) { try file.write(contentsOf: Data($0)) }
+        }
+        try file.close()
+        if common.output == .text { Console.write("evidence of \(run) written to \(to)\n") }
     }
 }

@@ -32,8 +32,8 @@ package struct RunExport: AsyncParsableCommand {
         try await common.withClient { client in
             let run = try await client.send(.get(path), as: RunView.self)
             let folder = try ExportFolder(path: to)
-            let rounds = try await client.send(
-                .get(path + "/rounds"), as: Items<RoundView>.self
+            let rounds = try AegisAPI.decode(
+                Items<RoundView>.self, from: try await client.sendAll(path + "/rounds")
             ).items
             try folder.write(Array(try AegisAPI.encode(run, pretty: true)) + [10], to: "run.json")
             try folder.write(Array(RunResults.csv(rounds).utf8), to: "metrics.csv")
@@ -48,15 +48,15 @@ package struct RunExport: AsyncParsableCommand {
             }
             switch common.output {
             case .text: Console.write("run \(run.name) written to \(to)\n")
-            case .json:
+            case .json, .yaml:
                 Console.write(
-                    try Output.json(
+                    try Output.document(
                         try AegisAPI.encodeDocument(
                             .object([
                                 "folder": .text(to),
                                 "files": .array(
                                     try folder.files().map { .text($0) }),
-                            ]))))
+                            ])), common.output))
             }
         }
     }
@@ -64,8 +64,8 @@ package struct RunExport: AsyncParsableCommand {
     private static func certificates(
         _ client: AdminClient, path: String, folder: ExportFolder
     ) async throws {
-        let list = try await client.send(
-            .get(path + "/certificates"), as: Items<CertificateView>.self)
+        let list = try AegisAPI.decode(
+            Items<CertificateView>.self, from: try await client.sendAll(path + "/certificates"))
         for certificate in list.items {
             guard let bytes = Data(base64Encoded: certificate.bytes) else {
                 throw Failure(

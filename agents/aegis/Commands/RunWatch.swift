@@ -54,7 +54,8 @@ package struct RunWatch: AsyncParsableCommand {
     ) async throws -> RunView? {
         let run = try await client.send(.get(path), as: RunView.self)
         screen.expectsLoss = run.trains
-        let rounds = try await client.send(.get(path + "/rounds"), as: Items<RoundView>.self)
+        let rounds = try AegisAPI.decode(
+            Items<RoundView>.self, from: try await client.sendAll(path + "/rounds"))
         Console.write(
             try screen.rounds(rounds.items, all: run.state.isOver && !waitsForMeasures))
         guard !run.state.isOver else { return run }
@@ -69,7 +70,7 @@ package struct RunWatch: AsyncParsableCommand {
         return switch run.state {
         case .failed: Failure(.runFailed, "run \(run.name) failed" + reason)
         case .stopped: Failure(.runStopped, "run \(run.name) was stopped" + reason)
-        case .completed, .submitted, .running, .stopping: nil
+        case .completed, .draft, .submitted, .running, .stopping: nil
         }
     }
 }
@@ -110,6 +111,7 @@ package struct WatchScreen {
             switch format {
             case .text: text += (headingShown ? "" : RoundTable.heading) + RoundTable.row(round)
             case .json: text += String(decoding: try AegisAPI.encode(round), as: UTF8.self) + "\n"
+            case .yaml: text += "---\n" + (try Output.document(try AegisAPI.encode(round), .yaml))
             }
             headingShown = true
         }

@@ -1,11 +1,12 @@
 package import AegisAPI
 package import ArgumentParser
+import Foundation
 
 package struct TokenCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "token",
         abstract: "Makes and lists the single-use tokens that let a node join.",
-        subcommands: [TokenCreate.self, TokenList.self])
+        subcommands: [TokenCreate.self, TokenList.self, TokenRevoke.self])
 
     package init() {}
 }
@@ -26,21 +27,24 @@ package struct TokenCreate: AsyncParsableCommand {
 
     package init() {}
 
-    package func request() throws(Failure) -> APIRequest {
+    package func request(key: String? = nil) throws(Failure) -> APIRequest {
         guard let seconds = Self.seconds(expires) else {
             throw Failure(
                 .usage, "--expires \(expires) is not a time", hint: "write 90s, 30m or 1h")
         }
         return .post(
             "/join-tokens",
-            .object(["name": .text(name), "expires_seconds": .integer(Int64(seconds))]))
+            .object(["name": .text(name), "expires_seconds": .integer(Int64(seconds))]),
+            key: key)
     }
 
     package func run() async throws {
-        let request = try request()
+        let request = try request(key: UUID().uuidString)
         try await common.withClient { client in
             let bytes = try await client.send(request)
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            guard common.output == .text else {
+                return Console.write(try Output.document(bytes, common.output))
+            }
             let made = try AegisAPI.decode(JoinTokenCreated.self, from: bytes)
             Console.write(Self.text(made))
         }
@@ -82,8 +86,10 @@ package struct TokenList: AsyncParsableCommand {
 
     package func run() async throws {
         try await common.withClient { client in
-            let bytes = try await client.send(.get("/join-tokens"))
-            guard common.output == .text else { return Console.write(try Output.json(bytes)) }
+            let bytes = try await client.sendAll("/join-tokens")
+            guard common.output == .text else {
+                return Console.write(try Output.document(bytes, common.output))
+            }
             let list = try AegisAPI.decode(Items<JoinTokenView>.self, from: bytes)
             Console.write(Self.text(list.items))
         }
@@ -103,5 +109,22 @@ package struct TokenList: AsyncParsableCommand {
                 ]
             }
         ).text(width: Console.columns)
+    }
+}
+
+package struct TokenRevoke: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "revoke", abstract: "Revokes a token that nobody has used.",
+        discussion: "Example:\n  aegis token revoke 34545a5351c0fc79")
+
+    @Argument(help: "The token's id, as `token list` has it.") package var token: String
+    @OptionGroup package var common: CommonOptions
+
+    package init() {}
+
+    package func run() async throws {
+        let path = "/join-tokens/" + (try PathSegment.of(token, "token"))
+        try await common.withClient { _ = try await $0.send(.delete(path)) }
+        if common.output == .text { Console.write("token \(token) is revoked\n") }
     }
 }

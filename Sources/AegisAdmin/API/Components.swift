@@ -1,0 +1,178 @@
+package import AegisAPI
+import AegisIdentity
+
+/// The shapes that answers share, by the name they have in the OpenAPI document.
+package enum Components {
+    package static let schemas: [String: Schema] = [
+        "Health": .object([.init("status", .choice(["up"]))]),
+        "Version": .object([.init("version", .text()), .init("api", .text())]),
+        "Principal": principal, "Role": role, "User": user, "UserCertificate": userCertificate,
+        "Credentials": credentials, "Mesh": mesh, "Participant": participant,
+        "NodeStatus": nodeStatus, "JoinToken": joinToken, "JoinTokenCreated": joinTokenCreated,
+        "Dataset": dataset, "Budget": budget, "Calibration": calibration,
+        "AggregationRule": aggregationRule, "Run": run, "Round": round,
+        "Certificate": certificate, "AuditRecord": auditRecord, "AuditHead": auditHead,
+        "AuditVerification": auditVerification, "Problem": problem,
+    ]
+
+    package static func page(_ name: String) -> Schema {
+        .object([
+            .init("items", .list(.named(name))),
+            .init(
+                "next", .text(), "`after` of the next page; absent on the last.", required: false),
+        ])
+    }
+
+    private static let count = Schema.integer(0...Int(Int32.max))
+    private static let height = Schema.integer(0...Int.max)
+    private static let real = Schema.number(-1e300...1e300)
+    private static let roles = Schema.choice(AdminRole.allCases.map(\.rawValue))
+    private static let permissions = Schema.list(.choice(Permission.allCases.map(\.rawValue)))
+
+    private static let principal = Schema.object([
+        .init("name", .name), .init("role", roles), .init("permissions", permissions),
+        .init("fingerprint", .digest), .init("expires_at", .time),
+    ])
+
+    private static let role = Schema.object([
+        .init("role", roles), .init("permissions", permissions),
+    ])
+
+    private static let user = Schema.object([
+        .init("name", .name), .init("role", roles), .init("disabled", .boolean),
+        .init("created_at", .time), .init("created_by", .text()),
+        .init("certificates", .list(.named("UserCertificate"))),
+    ])
+
+    private static let userCertificate = Schema.object([
+        .init("fingerprint", .digest), .init("serial", .text()), .init("issued_at", .time),
+        .init("issued_by", .text()), .init("expires_at", .time), .init("revoked", .boolean),
+    ])
+
+    private static let credentials = Schema.object([
+        .init("user", .name), .init("role", roles), .init("fingerprint", .digest),
+        .init("expires_at", .time),
+        .init("certificate_pem", document), .init("private_key_pem", document),
+        .init("authority_pem", document),
+        .init("pkcs12", document, "PKCS#12 in base64, for a browser."),
+        .init("passphrase", .text(), "Of the PKCS#12 file. Shown once, kept nowhere."),
+    ])
+
+    /// Text with line ends.
+    private static let document = Schema.any
+
+    private static let mesh = Schema.object([
+        .init("mesh", .text()), .init("name", .name),
+        .init("state", .choice(["open", "signing", "founded"])), .init("admin", .text()),
+        .init("participants", count), .init("waiting_for", .list(.text())),
+        .init("quorum", count, required: false), .init("fault_tolerance", count, required: false),
+        .init("strict_three", .boolean), .init("view_timeout_milliseconds", count),
+        .init("height", height), .init("genesis_digest", .digest, required: false),
+        .init("fork", .text(), "Two certified values of one height: proof.", required: false),
+    ])
+
+    private static let participant = Schema.object([
+        .init("node", .text()), .init("name", .name), .init("address", .text()),
+        .init("joined_at", .time), .init("reachable", .boolean),
+        .init("last_seen", .time, required: false),
+        .init("status", .named("NodeStatus"), "As the node tells it.", required: false),
+    ])
+
+    /// What a node says of itself may grow with the node's version.
+    private static let nodeStatus = Schema.any
+
+    private static let joinToken = Schema.object([
+        .init("id", .text()), .init("name", .name),
+        .init("state", .choice(["unused", "used", "expired", "revoked"])),
+        .init("created_at", .time), .init("created_by", .text()), .init("expires_at", .time),
+        .init("used_by", .text(), required: false),
+    ])
+
+    private static let joinTokenCreated = Schema.object([
+        .init("id", .text()), .init("name", .name),
+        .init("token", .text(), "Shown once, kept nowhere."), .init("expires_at", .time),
+        .init("admin", .text(), "host:port of the admin's mesh listener."),
+    ])
+
+    private static let dataset = Schema.object([
+        .init("name", .text()), .init("state", .choice(DatasetView.State.allCases.map(\.rawValue))),
+        .init("description", .text(), required: false),
+        .init("features", count, required: false), .init("classes", count, required: false),
+        .init("registered_at", .time, required: false),
+        .init("registered_by", .text(), required: false),
+        .init("holders", .list(.named("Budget"))),
+    ])
+
+    private static let budget = Schema.object([
+        .init("participant", .name), .init("dataset", .text()), .init("epsilon", real),
+        .init("delta", real), .init("budget_epsilon", real),
+    ])
+
+    private static let calibration = Schema.object([
+        .init("epsilon", real), .init("delta", real), .init("noise_multiplier", real),
+        .init("sampling_rate", real), .init("steps", height), .init("accountant", .text()),
+        .init("course", .list(real), "ε after a tenth, two tenths … all of the steps."),
+    ])
+
+    private static let aggregationRule = Schema.object([
+        .init("rule", .text()), .init("byzantine_max", count), .init("updates_min", .list(count)),
+    ])
+
+    private static let run = Schema.object([
+        .init("id", .text()), .init("name", .name),
+        .init("state", .choice(RunView.State.allCases.map(\.rawValue))),
+        .init("reason", .text(), required: false), .init("submitted_at", .time),
+        .init("submitted_by", .text()), .init("rounds", count), .init("rounds_committed", count),
+        .init("dataset", .name), .init("loss", real, required: false),
+        .init("accuracy", real, required: false), .init("epsilon_max", real, required: false),
+        .init("delta", real, required: false), .init("noise_multiplier", real, required: false),
+        .init("model", .digest, required: false),
+        .init("specification", .any, "What was submitted."),
+    ])
+
+    private static let round = Schema.object([
+        .init("round", count), .init("height", height), .init("view", count),
+        .init("coordinator", .text()), .init("participants", .list(.text())),
+        .init("model", .digest, required: false), .init("certificate", .digest, required: false),
+        .init(
+            "measures",
+            .list(
+                .object([
+                    .init("node", .text()), .init("name", .text()), .init("seconds", real),
+                    .init("loss", real, required: false), .init("accuracy", real, required: false),
+                    .init("epsilon", real, required: false),
+                ]))),
+    ])
+
+    private static let certificate = Schema.object([
+        .init("height", height), .init("digest", .digest), .init("run", .text(), required: false),
+        .init("round", count, required: false),
+        .init("bytes", .text(), "The commit record in base64."),
+    ])
+
+    private static let auditRecord = Schema.object([
+        .init("sequence", height), .init("time", .time), .init("actor", .text()),
+        .init("action", .text()), .init("parameters", .digest), .init("outcome", .text()),
+        .init("request", .text()), .init("previous", .digest), .init("digest", .digest),
+    ])
+
+    private static let auditHead = Schema.object([
+        .init("sequence", height), .init("digest", .digest),
+    ])
+
+    private static let auditVerification = Schema.object([
+        .init("intact", .boolean), .init("records", height), .init("head", .digest),
+        .init("fault", .text(), required: false),
+    ])
+
+    private static let problem = Schema.object([
+        .init("type", .text(), "Stable; programs decide by it."), .init("title", .text()),
+        .init("status", .integer(400...599)), .init("detail", .text(), required: false),
+        .init("hint", .text(), "What the caller can do about it.", required: false),
+        .init(
+            "faults",
+            .list(.object([.init("field", .text()), .init("message", .text())])),
+            "Every field at fault.", required: false),
+        .init("request_id", .text()), .init("retry_after", count, required: false),
+    ])
+}

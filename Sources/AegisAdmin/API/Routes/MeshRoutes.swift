@@ -1,0 +1,191 @@
+import AegisAPI
+import AegisCore
+import AegisIdentity
+import AegisProtocol
+import AegisTelemetry
+
+/// The mesh, who takes part in it, and how they get in.
+enum MeshRoutes {
+    static let all: [Route] = mesh + participants + tokens
+
+    private static let mesh: [Route] = [
+        Route(
+            .get, "/api/v1/mesh", .readMesh, tag: "mesh", "The mesh: members, quorum, height",
+            answer: .init(200, .named("Mesh"), "The mesh."),
+            handler: { desks, _ in try .json(try await desks.meshView()) }),
+        Route(
+            .get, "/api/v1/mesh/genesis", .readMesh, tag: "mesh",
+            "The trust root that every founder signed",
+            answer: .init(200, type: "application/cbor", "The genesis document."),
+            problems: [.meshOpen],
+            handler: { desks, _ in
+                guard let document = try await desks.database.genesis()?.document else {
+                    throw Problem(.meshOpen)
+                }
+                return .bytes(document, type: "application/cbor", fileName: "genesis.cbor")
+            }),
+        Route(
+            .post, "/api/v1/mesh/found", .foundMesh, tag: "mesh",
+            "Close the founding: everyone who joined signs the first roster",
+            details: "Can be repeated until all have signed.",
+            body: .init(.object([]), example: .object([:]), required: false),
+            answer: .init(202, .named("Mesh"), "The founders are being asked."),
+            problems: [.noParticipants],
+            handler: { desks, _ in
+                try await desks.founding.found()
+                return try .json(try await desks.meshView(), status: 202)
+            }),
+    ]
+
+    private static let participants: [Route] = [
+        Route(
+            .get, "/api/v1/participants", .readParticipants, tag: "mesh",
+            "Every node: state, height, memory, spent budget, what it refused",
+            traits: .paged,
+            query: [.init("reachable", .boolean, "Only nodes that answer, or that don't.")],
+            answer: .init(200, Components.page("Participant"), "A page of nodes."),
+            handler: { desks, call in
+                let wanted = call.query["reachable"]
+                let items = try await desks.participantViews()
+                    .filter { wanted == nil || wanted == "\($0.reachable)" }
+                return try .json(try await call.page(items, key: \.name) { $0 })
+            }),
+        Route(
+            .get, "/api/v1/participants/{participant}", .readParticipants, tag: "mesh",
+            "One node, by name or id",
+            answer: .init(200, .named("Participant"), "The node."), problems: [.notFound],
+            handler: { desks, call in
+                let name = call.parameter("participant")
+                let found = try await desks.participantViews()
+                    .first { $0.name == name || $0.node == name }
+                guard let found else {
+                    throw Problem(
+                        .notFound, detail: "there is no participant \(name.prefix(64))")
+                }
+                return try .json(found)
+            }),
+    ]
+
+    private static let tokens: [Route] = [
+        Route(
+            .get, "/api/v1/join-tokens", .readTokens, tag: "join tokens",
+            "The tokens, never the secret in them", traits: .paged,
+            query: [
+                .init(
+                    "state", .choice(["unused", "used", "expired", "revoked"]),
+                    "Only tokens in this state.")
+            ],
+            answer: .init(200, Components.page("JoinToken"), "A page of tokens."),
+            handler: { desks, call in
+                let state = call.query["state"]
+                let items = try await desks.tokenViews(now: call.now)
+                    .filter { state == nil || $0.state.rawValue == state }
+                return try .json(try await call.page(items, key: \.id) { $0 })
+            }),
+        Route(
+            .post, "/api/v1/join-tokens", .manageTokens, tag: "join tokens",
+            "Make a single-use token for one participant",
+            details: "The only answer that ever has the token.",
+            traits: [.idempotent, .sensitive, .secret],
+            body: .init(
+                .object([
+                    .init("name", .name, "The participant's name in the mesh."),
+                    .init(
+                        "expires_seconds", .integer(1...FoundingDesk.tokenSecondsMax),
+                        "How long it can be used.", standard: .integer(3_600)),
+                ]), example: .object(["name": "north", "expires_seconds": .integer(3_600)])),
+            answer: .init(201, .named("JoinTokenCreated"), "The token."),
+            problems: [.nameTaken, .meshFounded],
+            handler: create),
+        Route(
+            .get, "/api/v1/join-tokens/{token}", .readTokens, tag: "join tokens",
+            "One token, by id", answer: .init(200, .named("JoinToken"), "The token."),
+            problems: [.notFound],
+            handler: { desks, call in
+                try .json(try await desks.tokenView(call.parameter("token"), now: call.now))
+            }),
+        Route(
+            .delete, "/api/v1/join-tokens/{token}", .manageTokens, tag: "join tokens",
+            "Revoke a token that nobody has used",
+            answer: .init(204, type: "", "It can't be used any more."),
+            problems: [.notFound, .tokenUsed],
+            handler: { desks, call in
+                let token = try await desks.tokenView(call.parameter("token"), now: call.now)
+                guard token.state != .used, let id = Hexadecimal.decode(token.id),
+                    try await desks.database.revokeGrant(id, at: call.now)
+                else {
+                    throw Problem(
+                        .tokenUsed, detail: "\(token.name) has joined with it")
+                }
+                return .nothing
+            }),
+    ]
+
+    private static let create: Route.Handler = { desks, call in
+        let token = try await desks.founding.createToken(
+            name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
+            by: call.principal.name, now: call.now)
+        return try .json(
+            JoinTokenCreated(
+                id: token.idText, name: call.text("name") ?? "", token: token.secretText,
+                expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen),
+            status: 201, location: "/api/v1/join-tokens/" + token.idText)
+    }
+}
+
+extension Desks {
+    func tokenViews(now: UInt64) async throws -> [JoinTokenView] {
+        try await database.grants().map { stored in
+            let grant = stored.grant
+            let state: JoinTokenView.State =
+                grant.usedBy != nil
+                ? .used
+                : stored.revokedAt != nil
+                    ? .revoked : now / 1_000 > grant.notAfter ? .expired : .unused
+            return JoinTokenView(
+                id: Hexadecimal.encode(grant.tokenID), name: grant.name, state: state,
+                createdAt: Timestamp.text(stored.createdAt), createdBy: stored.createdBy,
+                expiresAt: Timestamp.text(grant.notAfter * 1_000), usedBy: grant.usedBy?.text)
+        }
+    }
+
+    func tokenView(_ id: String, now: UInt64) async throws -> JoinTokenView {
+        guard let token = try await tokenViews(now: now).first(where: { $0.id == id }) else {
+            throw Problem(.notFound, detail: "there is no token \(id.prefix(64))")
+        }
+        return token
+    }
+
+    func participantViews() async throws -> [ParticipantView] {
+        let seen = await observer.nodes()
+        return try await database.participants().map { participant in
+            let node = seen[participant.entry.node]
+            return ParticipantView(
+                node: participant.entry.node.text, name: participant.entry.name,
+                address: participant.entry.address,
+                joinedAt: Timestamp.text(participant.joinedAt),
+                reachable: node?.reachable ?? false,
+                lastSeen: node?.lastSeen.flatMap { $0 == 0 ? nil : Timestamp.text($0) },
+                status: node?.status)
+        }
+    }
+
+    func meshView() async throws -> MeshView {
+        let statement = founding.founding.statement
+        let participants = try await database.participants()
+        let progress = try await database.genesis()
+        let waiting = participants.filter { progress?.signed.contains($0.entry.node) == false }
+        let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
+        let chain = try await observer.chain()
+        return MeshView(
+            mesh: statement.mesh.description, name: statement.name,
+            state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
+            admin: statement.admin.text, participants: participants.count,
+            waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
+            quorum: roster?.quorum, faultTolerance: roster?.faultTolerance,
+            strictThree: statement.policy.strictThree,
+            viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
+            height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,
+            fork: chain?.fork)
+    }
+}

@@ -1,0 +1,185 @@
+import AegisAPI
+import AegisCore
+import AegisProtocol
+import AegisTelemetry
+
+/// Runs from their submission to the evidence of them.
+enum RunRoutes {
+    static let all: [Route] = lifecycle + results
+
+    private static let cache = SnapshotCache<RunSnapshot>()
+
+    private static let lifecycle: [Route] = [
+        Route(
+            .get, "/api/v1/runs", .readRuns, tag: "runs", "The runs, the newest first",
+            traits: .paged,
+            query: [
+                .init(
+                    "state", .choice(RunView.State.allCases.map(\.rawValue)),
+                    "Only runs in this state."),
+                .init("dataset", .name, "Only runs on this data set."),
+            ],
+            answer: .init(200, Components.page("Run"), "A page of runs."),
+            handler: { desks, call in
+                let runs = try await desks.runs.stored(
+                    state: call.query["state"], dataset: call.query["dataset"])
+                return try .json(
+                    try await call.page(runs, key: { $0.specification.run.description }) {
+                        try await desks.runs.view(of: $0)
+                    })
+            }),
+        Route(
+            .post, "/api/v1/runs", .submitRun, tag: "runs", "Submit a run",
+            details: "The mesh starts it when a quorum has committed it. With `start=false` it "
+                + "stays here as a draft.",
+            traits: [.idempotent, .checksBody],
+            query: [.init("start", .boolean, "false keeps it as a draft.")],
+            body: .init(RunSchema.request, example: RunSchema.example),
+            answer: .init(201, .named("Run"), "It is submitted."),
+            problems: [.nameTaken, .meshOpen, .runActive, .datasetRetired],
+            handler: { desks, call in
+                let run = try await desks.runs.submit(
+                    call.body, asDraft: call.query["start"] == "false", by: call.principal.name,
+                    now: call.now)
+                return try .json(run, status: 201, location: "/api/v1/runs/" + run.id)
+            }),
+        Route(
+            .get, "/api/v1/runs/{run}", .readRuns, tag: "runs", "One run, by name or id",
+            answer: .init(200, .named("Run"), "The run."), problems: [.notFound],
+            handler: { desks, call in
+                try .json(try await desks.runs.view(call.parameter("run")))
+            }),
+        Route(
+            .delete, "/api/v1/runs/{run}", .submitRun, tag: "runs", "Discard a draft",
+            answer: .init(204, type: "", "It is gone."), problems: [.notFound, .runStarted],
+            handler: { desks, call in
+                try await desks.runs.discard(call.parameter("run"))
+                return .nothing
+            }),
+        Route(
+            .post, "/api/v1/runs/{run}/start", .submitRun, tag: "runs", "Start a draft",
+            body: .init(.object([]), example: .object([:]), required: false),
+            answer: .init(202, .named("Run"), "The mesh is being asked."),
+            problems: [.notFound, .runStarted, .runActive, .meshOpen],
+            handler: { desks, call in
+                try .json(
+                    try await desks.runs.start(call.parameter("run"), now: call.now), status: 202)
+            }),
+        Route(
+            .post, "/api/v1/runs/{run}/stop", .stopRun, tag: "runs",
+            "Ask the mesh to end a run after its current round",
+            body: .init(
+                .object([
+                    .init(
+                        "reason", .text(length: 1...Limits.nameBytesMax, says: reasonRule),
+                        "Committed with the stop.")
+                ]), example: .object(["reason": "wrong data set"])),
+            answer: .init(202, .named("Run"), "The mesh is being asked."),
+            problems: [.notFound, .runEnded, .notReady],
+            handler: { desks, call in
+                let reason = call.text("reason") ?? ""
+                guard reason.utf8.count <= Limits.nameBytesMax else {
+                    throw Problem(
+                        .invalidRequest,
+                        faults: [FieldFault(field: "reason", message: "must be " + reasonRule)])
+                }
+                return try .json(
+                    try await desks.runs.stop(
+                        call.parameter("run"), reason: reason, by: call.principal.name,
+                        now: call.now), status: 202)
+            }),
+    ]
+
+    private static let reasonRule = "text of 1 to \(Limits.nameBytesMax) bytes"
+
+    private static let results: [Route] = [
+        Route(
+            .get, "/api/v1/runs/{run}/rounds", .readRuns, tag: "runs",
+            "The committed rounds, as the mesh decided and the nodes measured them",
+            traits: .paged, answer: .init(200, Components.page("Round"), "A page of rounds."),
+            problems: [.notFound],
+            handler: { desks, call in
+                let rounds = try await desks.runs.rounds(call.parameter("run"))
+                return try .json(try await call.page(rounds, key: { "\($0.round)" }) { $0 })
+            }),
+        Route(
+            .get, "/api/v1/runs/{run}/events", .readRuns, tag: "runs",
+            "What happens in a run, as it happens (server-sent events)",
+            details:
+                "`run`, `round`, `progress` and, when it is over, `end`. A round's event id is "
+                + "its number; with `Last-Event-ID` a client gets the rounds after it.",
+            traits: .stream,
+            answer: .init(200, type: "text/event-stream", "The stream."), problems: [.notFound],
+            handler: { desks, call in
+                let name = try await desks.runs.view(call.parameter("run")).id
+                let events = RunEvents(name, desk: desks.runs, cache: cache)
+                let last = call.lastEventID.flatMap { Int($0) } ?? 0
+                return EventStream.reply(
+                    desks, state: RunEvents.Position(round: max(0, last))
+                ) { try await events.news(&$0, at: $1) }
+            }),
+        Route(
+            .get, "/api/v1/runs/{run}/certificates", .readEvidence, tag: "runs",
+            "Every commit record from the founding to the run's last", traits: .paged,
+            answer: .init(200, Components.page("Certificate"), "A page of records."),
+            problems: [.notFound],
+            handler: { desks, call in
+                let records = try await desks.runs.certificates(call.parameter("run"))
+                return try .json(try await call.page(records, key: { "\($0.height)" }) { $0 })
+            }),
+        Route(
+            .get, "/api/v1/runs/{run}/model", .readModel, tag: "runs",
+            "The newest committed model (safetensors)",
+            answer: .init(200, type: "application/octet-stream", "The model."),
+            problems: [.notFound, .notReady],
+            handler: { desks, call in
+                .stream(
+                    try await desks.runs.model(call.parameter("run")).body,
+                    type: "application/octet-stream", fileName: "model.safetensors")
+            }),
+        Route(
+            .get, "/api/v1/runs/{run}/evidence", .readEvidence, tag: "runs",
+            "All that proves a run, in one tar file",
+            answer: .init(200, type: "application/x-tar", "The file."),
+            problems: [.notFound, .notReady, .meshOpen],
+            handler: { desks, call in
+                let run = try await desks.runs.view(call.parameter("run"))
+                return .stream(
+                    try await desks.runs.evidence(run.id), type: "application/x-tar",
+                    fileName: run.name + ".tar")
+            }),
+    ]
+}
+
+/// What a run may be, for the document. `RunRequestReader` decides, against the mesh.
+enum RunSchema {
+    static let example: JSONValue = .object([
+        "name": "readmission", "dataset": "fashion-mnist", "rounds": .integer(10),
+        "model": .object(["kind": "mlp", "hidden": .array([.integer(64)])]),
+        "training": .object([
+            "local_steps": .integer(30), "expected_batch": .integer(512),
+            "learning_rate": .number(0.5),
+        ]),
+        "privacy": .object([
+            "epsilon": .integer(3), "delta": .number(1e-5), "sampling_rate": .number(0.042667),
+            "clip_norm": .number(1),
+        ]),
+        "aggregation": .object(["rule": "mean", "update_norm_max": .integer(100)]),
+    ])
+
+    static let request = Schema.object([
+        .init("name", .name, "Unique in the mesh."), .init("dataset", .name),
+        .init("rounds", .integer(1...Limits.roundsMax)),
+        .init("model", .any, "`softmax`, or an object with `kind`. See docs/RUN.md."),
+        .init(
+            "participants_min", .integer(1...Limits.participantsMax),
+            "The fewest updates a round may have.", required: false),
+        .init("training", .any, "local_steps, expected_batch, learning_rate …", required: false),
+        .init(
+            "privacy", .any,
+            "`none`, or delta, sampling_rate, clip_norm and epsilon or noise_multiplier.",
+            required: false),
+        .init("aggregation", .any, "rule, byzantine, update_norm_max", required: false),
+        .init("deadlines", .any, "soft and hard, in seconds", required: false),
+    ])
+}

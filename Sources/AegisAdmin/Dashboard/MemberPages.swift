@@ -1,0 +1,139 @@
+import AegisAPI
+
+/// Who takes part, and how others get in.
+enum ParticipantsPage {
+    static let handler: Route.Handler = { desks, call in
+        let mesh = try await desks.meshView()
+        let nodes = try await desks.participantViews()
+        let tokens = try await desks.tokenViews(now: call.now)
+        let principal = call.principal
+        let open = mesh.state == .open
+        return Shell(section: .participants, principal: principal, refresh: 3).reply(
+            "Participants",
+            Parts.head(
+                "Participants",
+                lead: open
+                    ? "The founding is open: whoever has a token can join."
+                    : "The roster is committed; its members vouch for each other.")
+                + Parts.panel("Nodes", id: "nodes", NodeTable.html(nodes, mesh: mesh))
+                + (open && principal.has(.manageTokens) ? create : "")
+                + Parts.panel(
+                    "Join tokens", id: "tokens", note: "Only their public keys are kept here",
+                    list(tokens, principal)))
+    }
+
+    private static let create: HTML = Parts.panel(
+        "Make a token",
+        """
+        <form class="row" data-api="POST /api/v1/join-tokens" data-idempotent data-show="token">
+        \(Parts.field("name", "Participant", hint: "its name in the mesh",
+            Parts.nameInput()))
+        \(Parts.field("expires_seconds", "Can be used for",
+            Parts.select("expires_seconds", Parts.options([
+                ("3600", "an hour"), ("14400", "four hours"), ("86400", "a day"),
+            ]), "data-number")))
+        <button class="button primary">Make token</button>
+        </form>
+        <template data-secret="token"><div class="secret"><h3>For \
+        <span data-is="name"></span>, shown once</h3><pre data-is="token"></pre>\
+        <button class="button" type="button" data-copy>Copy\
+        </button><p>On the participant's machine:</p><pre>aegis-node join --token TOKEN \
+        --admin <span data-is="admin"></span> --dir <span data-is="name"></span> --listen HOST:PORT\
+        </pre></div></template>
+        """)
+
+    private static func list(_ tokens: [JoinTokenView], _ principal: Principal) -> HTML {
+        guard !tokens.isEmpty else {
+            return Parts.empty("No token yet", "Each is for one participant and works once.")
+        }
+        return Parts.table(
+            [.init("For"), .init("State"), .init("Expires"), .init("Made"), .init("")],
+            label: "Join tokens",
+            rows: tokens.reversed().map { token in
+                [
+                    "<span class=\"name\"><b>\(token.name)</b>\(Parts.id(token.id))</span>",
+                    Parts.pill(
+                        token.state.rawValue,
+                        token.state == .used ? "good" : token.state == .unused ? "live" : ""),
+                    Parts.time(token.expiresAt),
+                    "<span class=\"name\">\(Parts.time(token.createdAt))"
+                        + "<small>\(token.createdBy)</small></span>",
+                    token.state == .unused && principal.has(.manageTokens)
+                        ? revoke(token) : "",
+                ]
+            })
+    }
+
+    private static func revoke(_ token: JoinTokenView) -> HTML {
+        """
+        <form data-api="DELETE /api/v1/join-tokens/\(token.id)" data-done="reload" \
+        data-confirm="Revoke the token for \(token.name)?"><button class="button small">Revoke\
+        </button></form>
+        """
+    }
+}
+
+/// The catalogue and what is left of its budgets.
+enum DatasetsPage {
+    static let handler: Route.Handler = { desks, call in
+        let datasets = try await desks.datasets.list()
+        let manages = call.principal.has(.manageDatasets)
+        let body: HTML =
+            datasets.isEmpty
+            ? Parts.empty(
+                "No data set yet",
+                "Nodes declare theirs with <code>aegis-node dataset add</code>; register one here "
+                    + "to describe it for everybody.")
+            : .all(datasets.map { panel($0, manages: manages) })
+        return Shell(section: .datasets, principal: call.principal, refresh: 5).reply(
+            "Data sets",
+            Parts.head(
+                "Data sets",
+                lead: "What they are called and what is spent. The rows stay with their owners.")
+                + "<div id=\"datasets\" data-live>\(body)</div>" + (manages ? register : ""))
+    }
+
+    private static func panel(_ dataset: DatasetView, manages: Bool) -> HTML {
+        let facts = [
+            dataset.features.map { "\($0) features" }, dataset.classes.map { "\($0) classes" },
+            dataset.registeredBy.map { "registered by \($0)" },
+        ].compactMap(\.self).joined(separator: " · ")
+        let holders = dataset.holders.map { holder -> HTML in
+            let says =
+                "ε \(Parts.number(holder.epsilon, 3)) of "
+                + "\(Parts.number(holder.budgetEpsilon, 2))"
+            return """
+                <li><b>\(holder.participant)</b>\
+                \(Parts.meter(holder.epsilon, of: holder.budgetEpsilon, says: says))</li>
+                """
+        }
+        let retire: HTML =
+            manages && dataset.state == .registered
+            ? """
+            <form data-api="PATCH /api/v1/datasets/\(dataset.name)" data-match data-done="reload" \
+            data-confirm="Retire \(dataset.name)? No new run can use it."><input type="hidden" \
+            name="retired" value="true" data-flag>\
+            <button class="button small">Retire</button></form>
+            """ : ""
+        return """
+            <section class="panel"><div class="panel-head"><h2>\(dataset.name)</h2>\
+            \(Parts.pill(dataset.state.rawValue, dataset.state == .registered ? "good" : ""))\
+            <span class="push">\(retire)</span></div>\
+            <p class="muted">\(dataset.description ?? "")</p><p class="muted">\(facts)</p>\
+            \(holders.isEmpty ? "<p class=\"muted\">No node reports it.</p>" as HTML
+                : "<ul class=\"after\">\(HTML.all(holders))</ul>")</section>
+            """
+    }
+
+    private static let register: HTML = Parts.panel(
+        "Register a data set",
+        """
+        <form class="row" data-api="POST /api/v1/datasets" data-idempotent data-done="reload">
+        \(Parts.field("name", "Name", hint: "as nodes and runs call it",
+            Parts.nameInput()))
+        \(Parts.field("description", "Description", hint: "what a record is",
+            "<input id=\"f-description\" name=\"description\" maxlength=\"500\">"))
+        <button class="button primary">Register</button>
+        </form>
+        """)
+}
