@@ -145,8 +145,9 @@ let package = Package(
         .executableTarget(
             name: "aegis",
             dependencies: [
-                "AegisAPI", "AegisCore", "AegisData", "AegisLearning", "AegisReport",
-                argumentParser, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
+                "AegisAPI", "AegisCore", "AegisCrypto", "AegisData", "AegisLearning",
+                "AegisPrivacy", "AegisReport", "AegisStore", argumentParser, asyncHTTPClient,
+                crypto, nioCore, nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(
@@ -158,11 +159,11 @@ let package = Package(
             dependencies: ["AegisAdmin", "AegisTelemetry", argumentParser, logging],
             path: "agents/aegis-admin", swiftSettings: strict),
 
-        // Measures training speed; benchmarks/learning/compare runs it beside others.
+        // Measures training speed; benchmarks/learning-speed/compare runs it beside others.
         .executableTarget(
             name: "learning-speed",
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
-            path: "benchmarks/learning", exclude: ["compare", "rivals.py"],
+            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
             swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
@@ -186,14 +187,19 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AegisLearningTests",
-            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy"], exclude: ["Fixtures"],
+            dependencies: ["AegisCore", "AegisLearning", "AegisPrivacy", "CLearning"],
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "AegisDataTests", dependencies: ["AegisData", "AegisLearning", "AegisStore"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "AegisStoreTests", dependencies: ["AegisCore", "AegisStore", crypto],
+            name: "AegisStoreTests",
+            dependencies: ["AegisCore", "AegisPrivacy", "AegisStore", "CPowerCut", crypto],
             swiftSettings: strict),
+        .target(
+            name: "CPowerCut", path: "Tests/CPowerCut",
+            linkerSettings: [.linkedLibrary("sqlite3")]),
         .testTarget(
             name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
         .testTarget(

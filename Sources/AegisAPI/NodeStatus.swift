@@ -49,14 +49,18 @@ package struct NodeStatus: Codable, Hashable, Sendable {
         package var epsilon: Double
         package var delta: Double
         package var budgetEpsilon: Double
+        /// Which generator makes the noise: fast or exact.
+        package var noise: String?
 
         package init(
-            dataset: String, epsilon: Double, delta: Double, budgetEpsilon: Double
+            dataset: String, epsilon: Double, delta: Double, budgetEpsilon: Double,
+            noise: String? = nil
         ) {
             self.dataset = dataset
             self.epsilon = epsilon
             self.delta = delta
             self.budgetEpsilon = budgetEpsilon
+            self.noise = noise
         }
     }
 

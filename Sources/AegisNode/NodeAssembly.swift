@@ -54,8 +54,9 @@ struct NodeAssembly: Sendable {
             evaluator: Evaluator(declarations: configuration.datasets, blobs: blobs),
             worker: Worker(niceness: 5), logger: logger)
         try history.restore(durable.chain)
+        let ledgers = try LedgerFile(path: directory.ledgerPath(configuration))
         let trainer = try TrainingDesk(
-            node: node, database: database, blobs: blobs,
+            node: node, ledgers: ledgers, database: database, blobs: blobs,
             declarations: configuration.datasets, status: status)
         try history.clear(
             durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))

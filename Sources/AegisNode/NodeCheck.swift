@@ -39,7 +39,8 @@ package struct NodeCheck: Codable, Sendable {
         if access(directory.databasePath, F_OK) == 0 {
             let database = try NodeDatabase(path: directory.databasePath)
             collect("commits") { try $0.checkCommits(database, rules) }
-            collect("privacy ledgers") { try $0.checkLedgers(database) }
+            let ledgerPath = directory.ledgerPath(try directory.configuration())
+            collect("privacy ledgers") { try $0.checkLedgers(ledgerPath, database) }
         }
         if access(directory.journalPath, F_OK) == 0 {
             collect("safety journal") { try $0.checkJournal(directory.journalPath, key, rules) }
@@ -67,15 +68,26 @@ package struct NodeCheck: Codable, Sendable {
         }
     }
 
-    private mutating func checkLedgers(_ database: NodeDatabase) throws {
-        for dataset in try database.ledgers() {
-            let entries = try database.ledger(of: dataset)
-            let ledger = try PrivacyLedger(replaying: entries, hash: SHA256.digest(of:))
-            let counts = ledger.chargeCounts
-            ledgers.append(
-                Ledger(
-                    dataset: dataset, entries: entries.count, reserved: counts.reserved,
-                    released: counts.released, epsilon: ledger.spent))
+    /// Every line holds, and the one that the database knows as the last is there.
+    private mutating func checkLedgers(_ path: String, _ database: NodeDatabase) throws {
+        let known = try database.ledgerAnchors()
+        guard access(path, F_OK) == 0 else {
+            for dataset in known { faults.append("privacy ledgers: \(dataset) is gone") }
+            return
+        }
+        let file = try LedgerFile(reading: path)
+        for dataset in Set(try file.datasets()).union(known).sorted() {
+            collect("privacy ledgers") { check in
+                let anchor = try database.ledgerAnchor(of: dataset)
+                guard let ledger = try LedgerBook.ledger(of: dataset, in: file, anchor: anchor)
+                else { return }
+                let counts = ledger.chargeCounts
+                check.ledgers.append(
+                    Ledger(
+                        dataset: dataset, entries: Int(ledger.entryCount),
+                        reserved: counts.reserved, released: counts.released,
+                        epsilon: ledger.spent))
+            }
         }
     }
 

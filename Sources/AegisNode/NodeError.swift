@@ -40,6 +40,16 @@ package struct FailureReport: Sendable {
                 "a node runs in \(directory) already"
                 + (process.map { ": process \($0)" } ?? "")
             hint = "stop that one first; two with one identity would vote twice"
+        case LedgerFileError.heldByAnother(let path, let process):
+            message =
+                "another process has the privacy ledger \(path)"
+                + (process.map { ": process \($0)" } ?? "")
+            hint = "stop that one first; two could spend one budget twice"
+        case let error as LedgerBookError:
+            message = "\(error)"
+            hint =
+                "nothing is trained on; restore the ledger's file from a copy, or find out who "
+                + "changed it: aegis-node check, aegis privacy ledger show"
         case MeshServerError.notListening(let address, let reason):
             message = "can't listen on \(address): \(reason)"
             hint = "free the port, or change listen in node.yaml"

@@ -1,45 +1,8 @@
-package import AegisCore
+import AegisCore
 import FoundationEssentials
 import GRDB
 
 extension NodeDatabase {
-    // MARK: Privacy ledgers
-
-    /// Charges: appends `entry` as number `sequence` (from 0) of this data set's ledger. Durable
-    /// when it returns, and nothing can change or remove it afterwards.
-    package func appendLedgerEntry(
-        _ entry: [UInt8], sequence: UInt64, dataset: String
-    ) throws(NodeDatabaseError) {
-        try write { database in
-            let expected = try Int64.fetchOne(
-                database, sql: "SELECT COUNT(*) FROM ledger WHERE dataset = ?",
-                arguments: [dataset])
-            guard Int64(clamping: sequence) == expected else {
-                throw NodeDatabaseError.outOfSequence(
-                    dataset: dataset, expected: UInt64(clamping: expected ?? 0))
-            }
-            try database.execute(
-                sql: "INSERT INTO ledger (dataset, sequence, entry) VALUES (?, ?, ?)",
-                arguments: [dataset, Int64(clamping: sequence), Data(entry)])
-        }
-    }
-
-    package func ledger(of dataset: String) throws(NodeDatabaseError) -> [[UInt8]] {
-        try read { database in
-            try Data.fetchAll(
-                database, sql: "SELECT entry FROM ledger WHERE dataset = ? ORDER BY sequence",
-                arguments: [dataset]
-            ).map { [UInt8]($0) }
-        }
-    }
-
-    /// The data sets that have a ledger.
-    package func ledgers() throws(NodeDatabaseError) -> [String] {
-        try read {
-            try String.fetchAll($0, sql: "SELECT DISTINCT dataset FROM ledger ORDER BY dataset")
-        }
-    }
-
     // MARK: What was measured
 
     /// Keeps the measurements of a round; the last ones written count.
@@ -78,6 +41,14 @@ extension NodeDatabase {
         }
     }
 
+    package func keys(withPrefix prefix: String) throws(NodeDatabaseError) -> [String] {
+        try read {
+            try String.fetchAll(
+                $0, sql: "SELECT key FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key",
+                arguments: [prefix.count, prefix])
+        }
+    }
+
     /// Nil removes the key.
     package func setValue(_ value: [UInt8]?, forKey key: String) throws(NodeDatabaseError) {
         try write { database in
@@ -103,14 +74,6 @@ extension NodeDatabase {
                     CREATE TABLE commits (
                         height INTEGER PRIMARY KEY, digest BLOB NOT NULL, record BLOB NOT NULL
                     ) STRICT;
-                    CREATE TABLE ledger (
-                        dataset TEXT NOT NULL, sequence INTEGER NOT NULL, entry BLOB NOT NULL,
-                        PRIMARY KEY (dataset, sequence)
-                    ) STRICT, WITHOUT ROWID;
-                    CREATE TRIGGER ledger_is_not_updated BEFORE UPDATE ON ledger
-                    BEGIN SELECT RAISE(ABORT, 'the privacy ledger is append-only'); END;
-                    CREATE TRIGGER ledger_is_not_deleted BEFORE DELETE ON ledger
-                    BEGIN SELECT RAISE(ABORT, 'the privacy ledger is append-only'); END;
                     CREATE TABLE metrics (
                         run BLOB NOT NULL, round INTEGER NOT NULL, metrics BLOB NOT NULL,
                         PRIMARY KEY (run, round)

@@ -9,8 +9,6 @@ package enum NodeDatabaseError: Error, Hashable, Sendable {
     case newerSchema
     /// Another commit is recorded at this height: a fork, or a bug.
     case conflictingCommit(height: UInt64)
-    /// The entry is not the next one of its ledger.
-    case outOfSequence(dataset: String, expected: UInt64)
     case sqlite(code: Int32, message: String)
 }
 
@@ -118,7 +116,7 @@ extension NodeDatabase {
         try Self.typed { try pool.write(body) }
     }
 
-    private static func typed<R>(_ body: () throws -> R) throws(NodeDatabaseError) -> R {
+    static func typed<R>(_ body: () throws -> R) throws(NodeDatabaseError) -> R {
         do { return try body() } catch let error as NodeDatabaseError {
             throw error
         } catch let error as GRDB.DatabaseError {

@@ -13,10 +13,15 @@ package struct ProcessLock: ~Copyable, Sendable {
 
     /// The kernel releases the lock when the process ends, however it ends: no stale locks.
     package init(directory: String) throws(ProcessLockError) {
+        do throws(FileError) { try Directory.make(directory) } catch { throw .file(error) }
+        try self.init(file: directory + "/lock", of: directory)
+    }
+
+    /// A lock on what `owner` names, by the file `path` beside it.
+    init(file path: String, of owner: String) throws(ProcessLockError) {
         let file: OpenFile
         do throws(FileError) {
-            try Directory.make(directory)
-            file = try OpenFile(directory + "/lock", flags: O_RDWR | O_CREAT)
+            file = try OpenFile(path, flags: O_RDWR | O_CREAT)
         } catch { throw .file(error) }
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
@@ -25,7 +30,7 @@ package struct ProcessLock: ~Copyable, Sendable {
             }
             let text = (try? file.read(at: 0, count: 16)) ?? []
             let line = String(decoding: text, as: UTF8.self).prefix { $0.isNumber }
-            throw .held(directory: directory, by: Int32(line))
+            throw .held(directory: owner, by: Int32(line))
         }
         do throws(FileError) {
             try file.truncate(to: 0)

@@ -1,22 +1,38 @@
+#include <string.h>
+
 #include "kernels.h"
+
+// Those this processor can run, the best first.
+static size_t possible(const struct aegis_kernels **sets) {
+    size_t count = 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        sets[count++] = &aegis_kernels_avx512;
+    if (avx2) sets[count++] = &aegis_kernels_avx2;
+#endif
+    sets[count++] = &aegis_kernels_portable;
+    return count;
+}
 
 static const struct aegis_kernels *chosen(void) {
     static const struct aegis_kernels *kernels;
     const struct aegis_kernels *known = __atomic_load_n(&kernels, __ATOMIC_RELAXED);
     if (known) return known;
-    known = &aegis_kernels_portable;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        known = &aegis_kernels_avx2;
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-            known = &aegis_kernels_avx512;
-        }
-    }
-#endif
-    __atomic_store_n(&kernels, known, __ATOMIC_RELAXED);
-    return known;
+    const struct aegis_kernels *sets[3];
+    possible(sets);
+    __atomic_store_n(&kernels, sets[0], __ATOMIC_RELAXED);
+    return sets[0];
+}
+
+const struct aegis_kernels *aegis_learning_kernel_set(const char *name) {
+    const struct aegis_kernels *sets[3];
+    const size_t count = possible(sets);
+    for (size_t index = 0; index < count; index++)
+        if (strcmp(sets[index]->name, name) == 0) return sets[index];
+    return NULL;
 }
 
 const char *aegis_learning_kernels(void) { return chosen()->name; }

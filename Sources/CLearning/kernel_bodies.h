@@ -323,6 +323,6 @@ static void skinny_weight_gradient(const float *input, const float *gradient, si
 const struct aegis_kernels AEGIS_SET = {
     .name = AEGIS_SET_NAME,
 #define AEGIS_KERNEL(result, name, parameters) .name = name,
-#include "kernel_list.h"
+#include "aegis_kernel_list.h"
 #undef AEGIS_KERNEL
 };

@@ -21,22 +21,39 @@ struct aegis_pool {
     struct aegis_worker workers[];
 };
 
+// How often a thread looks before it sleeps: some ten microseconds, about what waking up costs. A
+// bound, so that a neighbour on the same processor loses no more than that.
+enum { LOOKS = 1000 };
+
+static inline void breathe(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
 static void *live(void *argument) {
     struct aegis_worker *worker = argument;
     struct aegis_pool *pool = worker->pool;
     size_t seen = 0;
-    pthread_mutex_lock(&pool->lock);
     for (;;) {
+        for (int look = 0; look < LOOKS; look++) {
+            if (__atomic_load_n(&pool->number, __ATOMIC_RELAXED) != seen) break;
+            breathe();
+        }
+        pthread_mutex_lock(&pool->lock);
         while (!pool->ending && pool->number == seen) pthread_cond_wait(&pool->begun, &pool->lock);
         if (pool->ending) break;
         seen = pool->number;
-        if (worker->part >= pool->parts) continue;
+        const int takes_part = worker->part < pool->parts;
         void (*work)(void *, size_t) = pool->work;
         void *context = pool->context;
         pthread_mutex_unlock(&pool->lock);
+        if (!takes_part) continue;
         work(context, worker->part);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->running == 0) pthread_cond_signal(&pool->ended);
+        if (__atomic_sub_fetch(&pool->running, 1, __ATOMIC_RELEASE) == 0)
+            pthread_cond_signal(&pool->ended);
+        pthread_mutex_unlock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -69,12 +86,16 @@ void aegis_pool_run(struct aegis_pool *pool, size_t parts, void (*work)(void *, 
         pool->context = context;
         pool->parts = parts;
         pool->running = parts - 1;
-        pool->number++;
+        __atomic_store_n(&pool->number, pool->number + 1, __ATOMIC_RELAXED);
         pthread_cond_broadcast(&pool->begun);
         pthread_mutex_unlock(&pool->lock);
     }
     if (parts > 0) work(context, 0);
     if (parts > 1) {
+        for (int look = 0; look < LOOKS; look++) {
+            if (__atomic_load_n(&pool->running, __ATOMIC_ACQUIRE) == 0) break;
+            breathe();
+        }
         pthread_mutex_lock(&pool->lock);
         while (pool->running > 0) pthread_cond_wait(&pool->ended, &pool->lock);
         pthread_mutex_unlock(&pool->lock);

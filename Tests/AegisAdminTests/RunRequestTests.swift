@@ -83,6 +83,81 @@ import Testing
         #expect(run.aggregation.rule == .mean)
     }
 
+    private static let full = """
+        {"name": "full", "dataset": "fashion-mnist", "rounds": 10,
+         "model": {"kind": "layers", "layers": [
+           {"type": "convolution", "channels": 8, "kernel": 5, "padding": 2},
+           {"type": "group-norm", "groups": 4}, {"type": "relu"},
+           {"type": "max-pool", "size": 2}, {"type": "dense", "outputs": 10}]},
+         "training": {"local_epochs": 1.5, "expected_batch": 512, "learning_rate": 0.5,
+           "optimizer": "adam", "schedule": "cosine", "warm_up": 5, "proximal": 0.01,
+           "averaging": 0.99, "views": 4, "shift": 2, "mirror": true},
+         "privacy": {"noise_multiplier": 1.2, "delta": 1e-5, "sampling_rate": 0.05,
+           "clip_norm": 1.0, "clipping": {"quantile": 0.6}},
+         "server": {"optimizer": "fedadam", "learning_rate": 0.1}}
+        """
+
+    @Test("models of layers, optimisers, clipping and the server's part are read")
+    func everything() throws {
+        let run = try read(Self.full)
+        #expect(
+            run.model
+                == .layers(
+                    [
+                        LayerDeclaration(.convolution, [8, 5, 1, 2]),
+                        LayerDeclaration(.groupNorm, [4]), LayerDeclaration(.relu),
+                        LayerDeclaration(.maxPool, [2, 2]), LayerDeclaration(.dense, [10]),
+                    ].compactMap(\.self)))
+        #expect(run.training.localSteps == 30)
+        #expect(
+            run.training.refinements
+                == TrainingRefinements(
+                    optimizer: .adam, schedule: .cosine, warmUpSteps: 5,
+                    proximalMillionths: 10_000, averagingMillionths: 990_000, views: 4, shift: 2,
+                    mirror: true))
+        #expect(
+            run.privacy?.clipping
+                == .adaptive(quantileMillionths: 600_000, countNoiseMillionths: 25_600_000))
+        #expect(
+            run.server
+                == ServerDeclaration(
+                    optimizer: .adam, learningRateMillionths: 100_000,
+                    momentumMillionths: 900_000, decayMillionths: 990_000,
+                    adaptivityMillionths: 1_000))
+        #expect(try RunSpecification(run.cbor) == run)
+        #expect(try read(Self.demo).server == .plain)
+        let cnn = try read(
+            Self.demo.replacing("{\"kind\": \"mlp\", \"hidden\": [64]}", with: "\"cnn\""))
+        #expect(cnn.model == .convolutional)
+    }
+
+    @Test(
+        "what can't be trained is a fault with its field",
+        arguments: [
+            ("\"group-norm\", \"groups\": 4", "\"batch-norm\"", "model.layers[1].type"),
+            ("\"kernel\": 5", "\"kernel\": 0", "model.layers[0].kernel"),
+            ("\"type\": \"relu\"", "\"kind\": \"relu\"", "model.layers[2].type"),
+            (
+                "\"local_epochs\": 1.5", "\"local_epochs\": 1, \"local_steps\": 2",
+                "training.local_epochs"
+            ),
+            ("\"adam\", \"schedule\"", "\"sgdm\", \"schedule\"", "training.optimizer"),
+            ("\"mirror\": true", "\"mirror\": 1", "training.mirror"),
+            ("\"quantile\": 0.6", "\"count_noise\": 0.5", "privacy.clipping.count_noise"),
+            ("{\"quantile\": 0.6}", "\"none\"", "privacy.clipping"),
+            ("\"fedadam\"", "\"fedsgd\"", "server.optimizer"),
+            ("\"learning_rate\": 0.1", "\"tau\": 0.1", "server.tau"),
+        ])
+    func notTrainable(old: String, new: String, field: String) throws {
+        #expect(try faults(Self.full.replacing(old, with: new))[field] != nil)
+    }
+
+    @Test("views need images")
+    func views() throws {
+        let json = Self.demo.replacing("\"seed\": 1", with: "\"views\": 2")
+        #expect(try faults(json)["training.views"] != nil)
+    }
+
     @Test("all faults are named at once, each with its field and its range")
     func allFaults() throws {
         let faults = try faults(

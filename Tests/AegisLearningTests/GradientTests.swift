@@ -167,7 +167,7 @@ struct GradientTests {
     @Test("a model's outputs, loss and accuracy are the oracle's", arguments: ModelCase.all)
     func evaluation(of test: ModelCase) throws {
         let model = try test.model()
-        let records = try test.records(count: 300, seed: 8)
+        let records = try test.records(count: 60, seed: 8)
         let parameters = model.initialParameters(seed: 4)
         let naive = NaiveModel(model: model)
         let wide = parameters.map(Double.init)
@@ -177,12 +177,12 @@ struct GradientTests {
             #expect(ours.count == outputs.count)
             #expect(zip(ours, outputs).allSatisfy { abs(Double($0) - $1) < 1e-4 })
             let loss = records.naive.reduce(0) {
-                $0 + naive.gradient(wide, $1, loss: test.loss).loss / 300
+                $0 + naive.gradient(wide, $1, loss: test.loss).loss / 60
             }
             let evaluation = model.evaluate(
                 parameters, on: records.records, loss: test.loss, threads: threads)
             #expect(abs(evaluation.loss - loss) < 1e-5 * max(1, loss))
-            #expect(evaluation.count == 300)
+            #expect(evaluation.count == 60)
         }
     }
 }

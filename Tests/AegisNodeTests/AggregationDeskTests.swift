@@ -107,6 +107,54 @@ struct AggregationDeskTests {
         #expect(try ModelFile.parameters(of: result.model, shape: shape, in: blobs) == [2, 0])
     }
 
+    private static let servers = [
+        ServerDeclaration(optimizer: .average, learningRateMillionths: 500_000),
+        ServerDeclaration(optimizer: .momentum, momentumMillionths: 900_000),
+        ServerDeclaration(
+            optimizer: .adam, learningRateMillionths: 100_000, momentumMillionths: 900_000,
+            decayMillionths: 990_000, adaptivityMillionths: 1_000),
+        ServerDeclaration(
+            optimizer: .yogi, learningRateMillionths: 100_000, momentumMillionths: 900_000,
+            decayMillionths: 990_000, adaptivityMillionths: 1_000),
+    ]
+
+    /// Node two joins at round 2 with the committed model alone: what the optimiser remembers is
+    /// in it.
+    @Test("a server optimiser goes on from the committed model alone", arguments: servers)
+    func server(_ server: ServerDeclaration) throws {
+        var specification = Sample.specification()
+        specification.server = server
+        #expect(try RunSpecification(specification.cbor) == specification)
+        let shape = try #require(ModelShape(specification))
+        func round(_ number: Int, base: Digest, in blobs: BlobStore) throws -> ComputeResult {
+            let parts = try nodes.enumerated().map { index, node in
+                AggregateRequest.Part(
+                    node: node, update: Sample.digest(UInt8(index)),
+                    blob: try ModelFile.store(
+                        values(index + 10 * number), shape: shape, in: blobs), weight: 1)
+            }
+            return try AggregationDesk(blobs: blobs).aggregate(
+                AggregateRequest(
+                    specification: specification, round: number, base: base, parts: parts,
+                    holders: []))
+        }
+        let first = try round(1, base: desk.initialModel(specification).model, in: blobs)
+        #expect(blobs.byteCount(of: first.model) == ModelFile.modelByteCount(of: shape))
+        let second = try round(2, base: first.model, in: blobs)
+        let other = try BlobStore(directory: directory.file("late"))
+        _ = try other.write(try blobs.withMapped(first.model) { Array($0) })
+        #expect(try round(2, base: first.model, in: other) == second)
+        let plain = try #require(ModelShape(Sample.specification()))
+        let parameters = try ModelFile.parameters(of: second.model, shape: shape, in: blobs)
+        #expect(parameters.count == 64 && parameters.contains { $0 != 0 })
+        // An update with a state beside it is not the run's.
+        let withState = try ModelFile.storeModel(
+            shape.initialModel(seed: 1), shape: shape, in: blobs)
+        let request = try fetchRequest(withState, specification)
+        let fault = failure(UpdateFault.self) { try desk.check(request) }
+        #expect((fault != nil) == (shape.modelTensors.count > plain.modelTensors.count))
+    }
+
     @Test("an update as declared is taken")
     func good() throws {
         #expect(try fault(values(1)) == nil)

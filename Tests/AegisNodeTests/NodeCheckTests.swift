@@ -4,6 +4,7 @@ import AegisNode
 import AegisPrivacy
 import AegisProtocol
 import AegisStore
+import Glibc
 import Testing
 
 @Suite("Looking over a node's directory")
@@ -31,7 +32,9 @@ struct NodeCheckTests {
             _ = try journal.commit(batch)
         }
         let database = try NodeDatabase(path: directory.databasePath)
-        var desk = try PrivacyDesk(database: database, declarations: [Sample.dataset()])
+        let ledgers = try LedgerFile(path: directory.path + "/ledger.sqlite")
+        var desk = try PrivacyDesk(
+            ledgers: ledgers, anchors: database, declarations: [Sample.dataset()])
         let sampler = try #require(
             PoissonSampler(samplingRate: 0.25, noiseMultiplier: 1.5, recordCount: 40))
         let event = sampler.event(afterSteps: 4)
@@ -93,11 +96,22 @@ struct NodeCheckTests {
 
     @Test("a ledger that was cut into is found")
     func damagedLedger() throws {
-        let database = try NodeDatabase(path: directory.databasePath)
-        try database.appendLedgerEntry([1, 2, 3], sequence: 3, dataset: "tiny")
+        let ledgers = try LedgerFile(path: directory.path + "/ledger.sqlite")
+        try ledgers.append([1, 2, 3], sequence: 3, dataset: "tiny")
         let faults = try NodeCheck(directory).faults
         #expect(faults.count == 1)
         #expect(faults.first?.hasPrefix("privacy ledgers: ") == true, "\(faults)")
+    }
+
+    @Test("a ledger that is gone, or was begun anew, is found")
+    func lostLedger() throws {
+        let path = directory.path + "/ledger.sqlite"
+        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+        #expect(try NodeCheck(directory).faults == ["privacy ledgers: tiny is gone"])
+        _ = try LedgerFile(path: path)
+        let faults = try NodeCheck(directory).faults
+        #expect(faults.count == 1)
+        #expect(faults.first?.contains("truncated") == true, "\(faults)")
     }
 
     @Test("a commit that nobody signed is found")

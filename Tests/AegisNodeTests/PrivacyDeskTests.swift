@@ -11,15 +11,18 @@ import Testing
 struct PrivacyDeskTests {
     private let directory: TemporaryDirectory
     private let database: NodeDatabase
+    private let ledgers: LedgerFile
 
     init() throws {
         directory = try TemporaryDirectory()
         database = try NodeDatabase(path: directory.file("node.sqlite"))
+        ledgers = try LedgerFile(path: directory.file("ledger.sqlite"))
     }
 
     private func desk(epsilon: Double = 50) throws -> PrivacyDesk {
         try PrivacyDesk(
-            database: database, declarations: [Sample.dataset(epsilon: epsilon)])
+            ledgers: ledgers, anchors: database,
+            declarations: [Sample.dataset(epsilon: epsilon)])
     }
 
     private static func key(_ round: UInt64) -> ReleaseKey {
@@ -38,8 +41,8 @@ struct PrivacyDeskTests {
         #expect(desk.spent(of: "tiny") == 0)
         _ = try desk.reserve(Self.key(1), of: "tiny", for: Self.event())
         // Another handle on the file: what a process that starts now would see.
-        let other = try NodeDatabase(path: directory.file("node.sqlite"))
-        let lines = try other.ledger(of: "tiny")
+        let other = try LedgerFile(reading: directory.file("ledger.sqlite"))
+        let lines = try other.lines(of: "tiny").map(\.entry)
         #expect(lines.count == 2)
         let ledger = try PrivacyLedger(replaying: lines) { Libsodium().digest($0) }
         #expect(ledger.state(of: Self.key(1)) == .reserved(attempt: 1))
@@ -102,14 +105,14 @@ struct PrivacyDeskTests {
                 charged += 1
             }
         }
-        guard case .exceeded(let spent, let asked, let budget) = refusal else {
+        guard case .exceeded(.lifetime, let spent, let asked, let budget) = refusal else {
             Issue.record("\(String(describing: refusal))")
             return
         }
         #expect((1..<100).contains(charged))
         #expect(spent <= 5 && spent + asked > 5 && budget == 5)
         #expect(desk.spent(of: "tiny") == spent)
-        #expect(try database.ledger(of: "tiny").count == charged + 1)
+        #expect(try ledgers.lines(of: "tiny").count == charged + 1)
         let words = TrainingFailure.words(try #require(refusal))
         #expect(words.hasPrefix("privacy budget: spent "))
     }
@@ -118,52 +121,79 @@ struct PrivacyDeskTests {
     func changedBudget() throws {
         _ = try desk(epsilon: 50)
         var desk = try desk(epsilon: 0.01)
-        #expect(try database.ledger(of: "tiny").count == 2)
+        #expect(try ledgers.lines(of: "tiny").count == 2)
         #expect(desk.summary.first?.budgetEpsilon == 0.01)
         #expect(throws: BudgetError.self) {
             _ = try desk.reserve(Self.key(1), of: "tiny", for: Self.event())
         }
         _ = try self.desk(epsilon: 0.01)
-        #expect(try database.ledger(of: "tiny").count == 2)
+        #expect(try ledgers.lines(of: "tiny").count == 2)
     }
 
-    @Test("a ledger with any bit changed is refused")
+    @Test("a ledger with any bit changed is refused, the last line included")
     func tampered() throws {
         var desk = try desk()
         let reservation = try desk.reserve(Self.key(1), of: "tiny", for: Self.event())
         _ = try desk.commit(
             reservation, used: Self.event(), update: Sample.digest(1), of: "tiny")
-        let lines = try database.ledger(of: "tiny")
-        // A change of the last line alone breaks no link: an anchored head would show it. Its first
-        // byte is part of the encoding, though.
-        for (line, offset) in [(0, 20), (1, 2), (1, lines[1].count - 1), (2, 0)] {
-            let copy = try NodeDatabase(path: directory.file("copy-\(line)-\(offset)"))
+        let lines = try ledgers.lines(of: "tiny").map(\.entry)
+        for (line, offset) in [(0, 20), (1, 2), (1, lines[1].count - 1), (2, 0), (2, 50)] {
+            let copy = try LedgerFile(path: directory.file("copy-\(line)-\(offset)"))
             for (index, bytes) in lines.enumerated() {
                 var bytes = bytes
                 if index == line { bytes[offset] ^= 1 }
-                try copy.appendLedgerEntry(bytes, sequence: UInt64(index), dataset: "tiny")
+                try copy.append(bytes, sequence: UInt64(index), dataset: "tiny")
             }
-            let error = failure(NodeError.self) {
-                _ = try PrivacyDesk(database: copy, declarations: [Sample.dataset()])
+            let error = failure(LedgerBookError.self) {
+                _ = try PrivacyDesk(
+                    ledgers: copy, anchors: database, declarations: [Sample.dataset()])
             }
-            guard case .dataset("tiny", let reason) = error else {
-                Issue.record("line \(line), byte \(offset): \(String(describing: error))")
-                continue
-            }
-            #expect(reason.contains("tampered"))
+            #expect(error.map { "\($0)" }?.contains("tampered") == true, "\(line), \(offset)")
         }
     }
 
     @Test("the ledger of another data set is refused")
     func foreignLedger() throws {
         _ = try desk()
-        let copy = try NodeDatabase(path: directory.file("copy"))
-        for (index, bytes) in try database.ledger(of: "tiny").enumerated() {
-            try copy.appendLedgerEntry(bytes, sequence: UInt64(index), dataset: "other")
+        let copy = try LedgerFile(path: directory.file("copy"))
+        for (index, line) in try ledgers.lines(of: "tiny").enumerated() {
+            try copy.append(line.entry, sequence: UInt64(index), dataset: "other")
         }
-        #expect(throws: NodeError.self) {
-            _ = try PrivacyDesk(database: copy, declarations: [Sample.dataset("other")])
+        #expect(throws: LedgerBookError.foreign(dataset: "other", found: "tiny")) {
+            _ = try PrivacyDesk(
+                ledgers: copy, anchors: database, declarations: [Sample.dataset("other")])
         }
+    }
+
+    @Test("each of the owner's limits is a refusal in words")
+    func refusals() throws {
+        var declaration = Sample.dataset()
+        declaration.budget.perRun = 1
+        declaration.budget.noiseMultiplierMin = 1.2
+        declaration.noise = .exact
+        var desk = try PrivacyDesk(
+            ledgers: ledgers, anchors: database, declarations: [declaration])
+        func words(_ body: () throws -> Void) throws -> String {
+            let error = failure(BudgetError.self, body)
+            return TrainingFailure.words(try #require(error))
+        }
+        #expect(
+            try words {
+                _ = try desk.reserve(Self.key(1), of: "tiny", for: Self.event(steps: 900))
+            }.hasPrefix("privacy budget of one run: spent 0.0, the round asks "))
+        #expect(
+            try words {
+                _ = try desk.reserve(
+                    Self.key(1), of: "tiny", for: Self.event(steps: 1), delta: 1e-3)
+            } == "the run's delta is 0.001, the owner allows 1e-05")
+        let loud = try #require(
+            PoissonSampler(samplingRate: 0.25, noiseMultiplier: 1.1, recordCount: 40))
+        #expect(
+            try words {
+                _ = try desk.reserve(
+                    Self.key(1), of: "tiny", for: loud.event(afterSteps: 1))
+            } == "too little noise: the run's multiplier is 1.1, the owner's least 1.2")
+        #expect(desk.summary.first?.noise == "exact")
     }
 
     @Test("a data set that isn't declared has no ledger")
@@ -173,6 +203,6 @@ struct PrivacyDeskTests {
         #expect(throws: NodeError.self) {
             _ = try desk.reserve(Self.key(1), of: "other", for: Self.event())
         }
-        #expect(try database.ledger(of: "other").isEmpty)
+        #expect(try ledgers.lines(of: "other").isEmpty)
     }
 }

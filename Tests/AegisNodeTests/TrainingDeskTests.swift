@@ -12,6 +12,7 @@ import Testing
 struct TrainingDeskTests {
     private let directory: TemporaryDirectory
     private let database: NodeDatabase
+    private let ledgers: LedgerFile
     private let blobs: BlobStore
     private let status = StatusBoard(node: "n", name: "north")
     private let node = IdentityKey.generate().publicKey
@@ -21,13 +22,14 @@ struct TrainingDeskTests {
         LinearAlgebra.prepare()
         directory = try TemporaryDirectory()
         database = try NodeDatabase(path: directory.file("node.sqlite"))
+        ledgers = try LedgerFile(path: directory.file("ledger.sqlite"))
         blobs = try BlobStore(directory: directory.file("blobs"))
         try TinyDataset.write(to: directory.path)
     }
 
     private func desk(epsilon: Double = 50) throws -> TrainingDesk {
         try TrainingDesk(
-            node: node, database: database, blobs: blobs,
+            node: node, ledgers: ledgers, database: database, blobs: blobs,
             declarations: [Sample.dataset(source: directory.path, epsilon: epsilon)],
             status: status)
     }
@@ -49,7 +51,7 @@ struct TrainingDeskTests {
         var shares: [Double] = []
         let draft = try desk.update(for: request(1)) { shares.append($0) }
         #expect(draft.round == 1 && draft.run == specification.run)
-        #expect(draft.ledgerPosition == 2)
+        #expect(draft.ledgerPosition == 3)
         #expect(blobs.byteCount(of: draft.blob.digest) == draft.blob.byteCount)
         #expect(shares.last == 1 && shares == shares.sorted())
         let shape = try #require(ModelShape(specification))
@@ -62,7 +64,7 @@ struct TrainingDeskTests {
     @Test("asked again, the same update comes back and nothing is charged")
     func neverRedrawn() throws {
         let first = try desk().update(for: request(1)) { _ in }
-        let lines = try database.ledger(of: "tiny").count
+        let lines = try ledgers.lines(of: "tiny").count
         let spent = status.current.privacy
         let desk = try desk()
         for _ in 0..<2 {
@@ -71,7 +73,7 @@ struct TrainingDeskTests {
             }
             #expect(again.blob == first.blob)
         }
-        #expect(try database.ledger(of: "tiny").count == lines)
+        #expect(try ledgers.lines(of: "tiny").count == lines)
         #expect(status.current.privacy == spent)
     }
 
@@ -83,7 +85,51 @@ struct TrainingDeskTests {
         #expect(throws: TrainingRefusal.releasedUpdateMissing) {
             try desk.update(for: request(1)) { _ in }
         }
-        #expect(try database.ledger(of: "tiny").count == 3)
+        #expect(try ledgers.lines(of: "tiny").count == 4)
+    }
+
+    @Test(
+        "every kind of model, and every refinement, trains",
+        arguments: [
+            ModelDeclaration.convolutional,
+            .layers(
+                [
+                    LayerDeclaration(.convolution, [4, 5, 3, 0]), LayerDeclaration(.groupNorm, [2]),
+                    LayerDeclaration(.relu), LayerDeclaration(.averagePool, [2, 2]),
+                    LayerDeclaration(.dense, [10]),
+                ].compactMap(\.self)),
+        ])
+    func models(model: ModelDeclaration) throws {
+        var specification = Sample.specification(model, privacy: Sample.privacy)
+        specification.training.refinements = TrainingRefinements(
+            optimizer: .adam, schedule: .cosine, warmUpSteps: 2, proximalMillionths: 10_000,
+            averagingMillionths: 900_000, views: 2, shift: 1, mirror: true)
+        specification.privacy?.clipping = .adaptive(
+            quantileMillionths: 500_000, countNoiseMillionths: 2_000_000)
+        #expect(try RunSpecification(specification.cbor) == specification)
+        let draft = try desk().update(for: request(1, specification)) { _ in }
+        let shape = try #require(ModelShape(specification))
+        let values = try ModelFile.parameters(of: draft.blob.digest, shape: shape, in: blobs)
+        #expect(values.allSatisfy(\.isFinite) && values.contains { $0 != 0 })
+    }
+
+    @Test("what can't be trained is found before it is paid for")
+    func notPaidFor() throws {
+        var specification = specification
+        specification.training.refinements.views = 4
+        #expect(throws: TrainingError.invalidPlan) {
+            try desk().update(for: request(1, specification)) { _ in }
+        }
+        var adaptive = self.specification
+        adaptive.privacy?.clipping = .adaptive(
+            quantileMillionths: 500_000, countNoiseMillionths: 100_000)
+        #expect(throws: TrainingError.countNoiseTooSmall) {
+            try desk().update(for: request(1, adaptive)) { _ in }
+        }
+        #expect(spent() == 0)
+        let wrong = Sample.specification(
+            .layers([LayerDeclaration(.dense, [7])].compactMap(\.self)), privacy: Sample.privacy)
+        #expect(ModelShape(wrong) == nil)
     }
 
     @Test("each round costs, and the node tells how much")
@@ -112,7 +158,7 @@ struct TrainingDeskTests {
         #expect(stopped > 0)
         _ = try desk.update(for: request(1)) { _ in }
         #expect(try #require(spent()) > stopped)
-        #expect(try database.ledger(of: "tiny").count == 4)
+        #expect(try ledgers.lines(of: "tiny").count == 5)
     }
 
     @Test("without a privacy declaration nobody trains on a data set here")
@@ -121,7 +167,7 @@ struct TrainingDeskTests {
         #expect(throws: TrainingRefusal.noPrivacyDeclared) {
             try desk.update(for: request(1, Sample.specification(.softmax))) { _ in }
         }
-        #expect(try database.ledger(of: "tiny").count == 1)
+        #expect(try ledgers.lines(of: "tiny").count == 1)
     }
 
     @Test("a data set that isn't declared, or is gone, is not charged")
@@ -131,10 +177,10 @@ struct TrainingDeskTests {
         other.dataset = "other"
         #expect(throws: NodeError.self) { try desk.update(for: request(1, other)) { _ in } }
         let gone = try TrainingDesk(
-            node: node, database: database, blobs: blobs,
+            node: node, ledgers: ledgers, database: database, blobs: blobs,
             declarations: [Sample.dataset(source: "/nowhere")], status: status)
         #expect(throws: NodeError.self) { try gone.update(for: request(1)) { _ in } }
-        #expect(try database.ledger(of: "tiny").count == 1)
+        #expect(try ledgers.lines(of: "tiny").count == 1)
     }
 
     @Test("beyond the budget the records are not touched")
@@ -143,18 +189,37 @@ struct TrainingDeskTests {
         #expect(throws: BudgetError.self) {
             try desk.update(for: request(1)) { _ in Issue.record("the data was touched") }
         }
-        #expect(try database.ledger(of: "tiny").count == 1)
+        #expect(try ledgers.lines(of: "tiny").count == 2)
+    }
+
+    @Test("the same records under a second name are refused, not given a second budget")
+    func secondName() throws {
+        let desk = try TrainingDesk(
+            node: node, ledgers: ledgers, database: database, blobs: blobs,
+            declarations: [
+                Sample.dataset(source: directory.path),
+                Sample.dataset("other", source: directory.path),
+            ], status: status)
+        _ = try desk.update(for: request(1)) { _ in }
+        var other = specification
+        other.dataset = "other"
+        #expect(throws: BudgetError.recordsBelong(to: "tiny")) {
+            try desk.update(for: request(2, other)) { _ in Issue.record("data was touched") }
+        }
+        #expect(try ledgers.lines(of: "other").count == 1)
     }
 
     @Test("a run without training needs no data, and nodes differ")
     func withoutTraining() throws {
         let request = try request(1, Sample.specification())
         let desk = try TrainingDesk(
-            node: node, database: database, blobs: blobs, declarations: [], status: status)
+            node: node, ledgers: ledgers, database: database, blobs: blobs, declarations: [],
+            status: status)
         let draft = try desk.update(for: request) { _ in }
         #expect(try desk.update(for: request) { _ in }.blob == draft.blob)
         let other = try TrainingDesk(
-            node: IdentityKey.generate().publicKey, database: database, blobs: blobs,
+            node: IdentityKey.generate().publicKey, ledgers: ledgers, database: database,
+            blobs: blobs,
             declarations: [], status: status)
         #expect(try other.update(for: request) { _ in }.blob != draft.blob)
         #expect(draft.ledgerPosition == 0)

@@ -264,6 +264,6 @@ struct ClippedSumNoiseTests {
         #expect(gaussian(.exact, sigma: 1e6) == nil)
         for sigma in [-1, .nan, .infinity, 2e9] { #expect(gaussian(.fast, sigma: sigma) == nil) }
         for clip in [0, -1, .nan, .infinity] { #expect(gaussian(.exact, clip: clip) == nil) }
-        #expect(gaussian(.exact, clip: 5e-324) == nil)
+        #expect(gaussian(.exact, clip: .leastNonzeroMagnitude) == nil)
     }
 }

@@ -1,3 +1,4 @@
+import AegisCore
 import AegisPrivacy
 import Testing
 
@@ -72,5 +73,44 @@ struct PoissonSamplerTests {
         let half: UInt64 = 0x4000_0000
         var generator = Fixed(words: [0x1_0000_0001, (half - 1) << 33, half << 33])
         #expect(sampler.draw(using: &generator) == [0])
+    }
+
+    /// Bytes for the records, words for the ties.
+    private struct Script: RandomBlockGenerator {
+        var bytes: [UInt8]
+        var words: [UInt64]
+        mutating func next() -> UInt64 { words.removeFirst() }
+        mutating func fill(_ output: UnsafeMutableRawBufferPointer) {
+            output.copyBytes(from: bytes.prefix(output.count))
+            bytes.removeFirst(output.count)
+        }
+    }
+
+    @Test("from blocks the threshold is exact too: an equal byte is decided by 55 more bits")
+    func blockTies() throws {
+        // q = 2⁻⁷ + 2⁻⁹: first byte 2, then half of 2⁵⁵.
+        let rate = 0x1p-7 + 0x1p-9
+        var sampler = try #require(
+            PoissonSampler(samplingRate: rate, noiseMultiplier: 1, recordCount: 19))
+        let half: UInt64 = 1 << 54
+        var bytes = [UInt8](repeating: 200, count: 19)
+        (bytes[0], bytes[3], bytes[7], bytes[11], bytes[18]) = (1, 2, 3, 2, 0)
+        var generator = Script(bytes: bytes, words: [(half - 1) << 9, half << 9])
+        #expect(sampler.draw(using: &generator) == [0, 3, 18])
+        #expect(sampler.steps == 1)
+    }
+
+    @Test(
+        "no word of eight bytes hides a record", arguments: [0.001, 0.02, 0.3, 0.499, 0.6, 0.999])
+    func blocks(rate: Double) throws {
+        let count = 20_003
+        var sampler = try #require(
+            PoissonSampler(samplingRate: rate, noiseMultiplier: 1, recordCount: count))
+        let first = UInt8((rate * 256).rounded(.down))
+        var source = TestGenerator(state: 3)
+        let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: source.next() >> 20) }
+        var generator = Script(bytes: bytes, words: [UInt64](repeating: .max, count: count))
+        let expected = bytes.indices.filter { bytes[$0] < first }
+        #expect(sampler.draw(using: &generator) == expected)
     }
 }

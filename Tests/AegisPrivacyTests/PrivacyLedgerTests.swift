@@ -43,16 +43,16 @@ struct PrivacyLedgerTests {
             lines.append(try ledger.commit(reservation, used: event, update: digest))
             #expect(ledger.state(of: key) == .released(attempt: 1, update: digest))
         }
-        let replayed = try PrivacyLedger(replaying: lines, head: ledger.head, hash: testHash)
+        let replayed = try PrivacyLedger(replaying: lines, anchor: ledger.anchor, hash: testHash)
         #expect(replayed.spent == ledger.spent)
         #expect(replayed.spent > 0)
         #expect(replayed.head == ledger.head)
         #expect(replayed.entryCount == 11)
         #expect(replayed.budget == ledger.budget)
         #expect(replayed.dataset == "fashion-mnist")
-        var single = RDPAccountant()
+        var single = PrivacyAccountant()
         single.compose(try event(steps: 100))
-        #expect(replayed.spent == single.epsilon(delta: 1e-5))
+        #expect(replayed.spent == single.epsilon(atDelta: 1e-5))
     }
 
     @Test("a charge beyond the budget is refused, names the figures, and changes nothing")
@@ -67,7 +67,7 @@ struct PrivacyLedgerTests {
             _ = try ledger.reserve(ReleaseKey(run: [9], round: 1), for: big)
             Issue.record("was granted")
         } catch {
-            #expect(error == .exceeded(spent: spent, asked: total - spent, budget: 2.5))
+            #expect(error == .exceeded(.lifetime, spent: spent, asked: total - spent, budget: 2.5))
         }
         #expect(ledger.spent == spent && ledger.head == head)
         #expect(ledger.state(of: ReleaseKey(run: [9], round: 1)) == .uncharged)
@@ -142,31 +142,49 @@ struct PrivacyLedgerTests {
                 var changed = lines
                 changed[line][byte] ^= 1
                 #expect(throws: LedgerError.self) {
-                    try PrivacyLedger(replaying: changed, head: ledger.head, hash: testHash)
+                    try PrivacyLedger(replaying: changed, anchor: ledger.anchor, hash: testHash)
                 }
             }
             var dropped = lines
             dropped.remove(at: line)
             #expect(throws: LedgerError.self) {
-                try PrivacyLedger(replaying: dropped, head: ledger.head, hash: testHash)
+                try PrivacyLedger(replaying: dropped, anchor: ledger.anchor, hash: testHash)
             }
             var repeated = lines
             repeated.insert(lines[line], at: line)
             #expect(throws: LedgerError.self) {
-                try PrivacyLedger(replaying: repeated, head: ledger.head, hash: testHash)
+                try PrivacyLedger(replaying: repeated, anchor: ledger.anchor, hash: testHash)
             }
         }
         var moved = lines
         moved.swapAt(1, 3)
-        #expect(throws: LedgerError.brokenChain(index: 1)) {
+        #expect(throws: LedgerError.brokenChain(line: 1)) {
             try PrivacyLedger(replaying: moved, hash: testHash)
         }
-        #expect(throws: LedgerError.cutOff) {
-            try PrivacyLedger(replaying: lines.dropLast(), head: ledger.head, hash: testHash)
+        #expect(throws: LedgerError.truncated(lines: 6, anchored: 6)) {
+            try PrivacyLedger(replaying: lines.dropLast(), anchor: ledger.anchor, hash: testHash)
         }
         #expect(throws: LedgerError.empty) {
             try PrivacyLedger(replaying: [[UInt8]](), hash: testHash)
         }
+    }
+
+    @Test("a line that was edited so that its links still hold is found by the anchor")
+    func anchored() throws {
+        var (ledger, lines) = try open()
+        let anchor = ledger.anchor
+        lines.append(try ledger.reserve(key, for: event(steps: 5)).entry)
+        // Whoever forges the whole chain anew has another first line.
+        let (_, forged) = PrivacyLedger.open(
+            dataset: "fashion-mnist",
+            budget: try #require(PrivacyBudget(epsilon: 100, delta: 1e-5)), hash: testHash)
+        #expect(throws: LedgerError.edited(line: 0)) {
+            try PrivacyLedger(replaying: [forged], anchor: anchor, hash: testHash)
+        }
+        // An anchor that is behind is in the ledger all the same.
+        _ = try PrivacyLedger(replaying: lines, anchor: anchor, hash: testHash)
+        let decoded = try LedgerAnchor(decoding: anchor.encoded)
+        #expect(decoded == anchor)
     }
 
     @Test("the owner can raise and lower the budget; what is spent stays spent")
@@ -174,9 +192,9 @@ struct PrivacyLedgerTests {
         var (ledger, lines) = try open(epsilon: 3)
         lines.append(try ledger.reserve(key, for: event(steps: 20)).entry)
         let lowered = try #require(PrivacyBudget(epsilon: 0.1, delta: 1e-5))
-        lines.append(ledger.allow(lowered))
+        lines.append(ledger.allow(try #require(OwnerPolicy(lifetime: lowered)), at: 0))
         #expect(ledger.left == 0)
-        let replayed = try PrivacyLedger(replaying: lines, head: ledger.head, hash: testHash)
+        let replayed = try PrivacyLedger(replaying: lines, anchor: ledger.anchor, hash: testHash)
         #expect(replayed.budget == lowered && replayed.spent == ledger.spent)
         #expect(PrivacyBudget(epsilon: -1, delta: 1e-5) == nil)
         #expect(PrivacyBudget(epsilon: 1, delta: 0) == nil)

@@ -36,44 +36,6 @@ struct NodeDatabaseTests {
         #expect(try again.commits(from: .max, count: 9) == [])
     }
 
-    @Test("a ledger only grows, one number after the other")
-    func ledger() throws {
-        let database = try NodeDatabase(path: path)
-        try database.appendLedgerEntry([1], sequence: 0, dataset: "a")
-        try database.appendLedgerEntry([2], sequence: 1, dataset: "a")
-        try database.appendLedgerEntry([3], sequence: 0, dataset: "b")
-        for wrong in [UInt64(0), 1, 3, .max] {
-            #expect(throws: NodeDatabaseError.outOfSequence(dataset: "a", expected: 2)) {
-                try database.appendLedgerEntry([9], sequence: wrong, dataset: "a")
-            }
-        }
-        #expect(try NodeDatabase(path: path).ledger(of: "a") == [[1], [2]])
-        #expect(try database.ledgers() == ["a", "b"])
-    }
-
-    @Test("not even SQL from outside changes or removes a ledger entry")
-    func ledgerTriggers() throws {
-        let database = try NodeDatabase(path: path)
-        try database.appendLedgerEntry([1], sequence: 0, dataset: "a")
-        for statement in [
-            "DELETE FROM ledger", "UPDATE ledger SET entry = x'00'",
-            "UPDATE ledger SET dataset = 'b'",
-        ] {
-            #expect(
-                try Shell.run("/usr/bin/env", "python3", "-c", Self.script, path, statement) == 7)
-        }
-        #expect(try database.ledger(of: "a") == [[1]])
-    }
-
-    private static let script = """
-        import sqlite3, sys
-        c = sqlite3.connect(sys.argv[1])
-        try:
-            c.execute(sys.argv[2]); c.commit()
-        except sqlite3.IntegrityError as e:
-            sys.exit(7 if 'append-only' in str(e) else 8)
-        """
-
     @Test("metrics are replaced, values set and removed")
     func rest() throws {
         let database = try NodeDatabase(path: path)

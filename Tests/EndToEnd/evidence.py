@@ -57,17 +57,22 @@ def cbor_item(data):
 def database(directory):
     """A copy, so that the log of a killed process is replayed there and not in the original."""
     with tempfile.TemporaryDirectory() as copy:
-        for name in ("node.sqlite", "node.sqlite-wal"):
+        names = ("node.sqlite", "node.sqlite-wal", "ledger.sqlite", "ledger.sqlite-wal")
+        for name in names:
             path = os.path.join(directory, name)
             if os.path.exists(path):
                 shutil.copy(path, copy)
         with closing(sqlite3.connect(os.path.join(copy, "node.sqlite"))) as connection:
+            connection.execute("ATTACH ? AS ledgers", (os.path.join(copy, "ledger.sqlite"),))
             yield connection
 
 
 def ledgers(connection):
     """The encoded entries by data set, in order."""
     entries = {}
+    tables = connection.execute("SELECT count(*) FROM ledgers.sqlite_master WHERE name = 'ledger'")
+    if tables.fetchone() == (0,):
+        return entries
     rows = connection.execute("SELECT dataset, entry FROM ledger ORDER BY dataset, sequence")
     for name, entry in rows:
         entries.setdefault(name, []).append(entry)
@@ -80,7 +85,7 @@ def tip(directory):
         if "commits" not in tables:
             return {"height": 0, "entries": 0}
         (height,) = connection.execute("SELECT max(height) FROM commits").fetchone()
-        (entries,) = connection.execute("SELECT count(*) FROM ledger").fetchone()
+        entries = sum(len(lines) for lines in ledgers(connection).values())
         return {"height": height or 0, "entries": entries}
 
 

@@ -17,6 +17,7 @@ package struct Aegis: AsyncParsableCommand {
         subcommands: [
             TokenCommand.self, MeshCommand.self, NodeCommand.self, RunCommand.self,
             TrainCommand.self, EvaluateCommand.self, BaselineCommand.self, DataCommand.self,
+            PrivacyCommand.self,
         ])
 
     package init() {}

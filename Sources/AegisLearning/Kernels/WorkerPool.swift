@@ -1,7 +1,8 @@
 import CLearning
 
-/// Threads that sleep until there is work for all of them; none spins, so that a busy neighbour
-/// costs its share of the processor and no more.
+/// Threads that sleep until there is work for all of them. None waits by spinning, but for the few
+/// microseconds that going to sleep would cost, so that a busy neighbour costs its share of the
+/// processor and no more.
 final class WorkerPool {
     let threads: Int
     private let pool: OpaquePointer?

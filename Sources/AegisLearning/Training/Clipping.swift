@@ -10,9 +10,11 @@ package struct Clipping: Hashable, Sendable {
     }
 
     /// After each step C ← C · exp(−rate · (b − quantile)), where b is the noised share of
-    /// gradients no longer than C. Of the multiplier z that the sampler's event is charged with,
-    /// b's noise takes its part, and the sum gets z_Δ = (z⁻² − (2σ_b)⁻²)^−½ (Theorem 1 there), so that both
-    /// together cost what was charged.
+    /// gradients no longer than C.
+    ///
+    /// The sampler's event is charged with a multiplier z. The noise on b takes its part of it,
+    /// and the sum gets z_Δ = (z⁻² − (2σ_b)⁻²)^−½ (Theorem 1 there), so that both together cost
+    /// what was charged.
     package struct Adaptive: Hashable, Sendable {
         /// γ
         package var quantile: Double

@@ -46,7 +46,9 @@ final class OptimizerState {
     }
 
     /// Any infinity or NaN makes the sum of squares one.
-    var isFinite: Bool { aegis_squared_norm(parameters, count).isFinite }
+    func isFinite(in range: Range<Int>) -> Bool {
+        aegis_squared_norm(parameters + range.lowerBound, range.count).isFinite
+    }
 }
 
 /// One step along sum / B.

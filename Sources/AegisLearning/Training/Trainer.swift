@@ -26,15 +26,8 @@ package struct Trainer: ~Copyable {
     package init(
         _ plan: TrainingPlan, from base: [Float], on records: Records
     ) throws(TrainingError) {
+        try Self.check(plan, from: base, on: records)
         let model = plan.model
-        guard base.count == model.parameterCount else {
-            throw .wrongShape(expected: model.parameterCount, actual: base.count)
-        }
-        guard model.fits(records, loss: plan.loss) else { throw .recordsDoNotFit }
-        if let clipping = plan.clipping, !(clipping.norm > 0 && clipping.norm.isFinite) {
-            throw .invalidClipNorm
-        }
-        guard plan.isValid else { throw .invalidPlan }
         self.plan = plan
         self.base = base
         self.records = records
@@ -47,6 +40,29 @@ package struct Trainer: ~Copyable {
             Workspace(
                 model: model, loss: plan.loss, rowsMax: min(rows, records.count * views),
                 augmentation: plan.augmentation, clips: plan.clipping != nil)
+        }
+    }
+
+    /// What would keep the plan from running, before anything is paid for it. `noiseMultiplier` is
+    /// what its steps will be charged with.
+    package static func check(
+        _ plan: TrainingPlan, from base: [Float], on records: Records,
+        noiseMultiplier: Double? = nil
+    ) throws(TrainingError) {
+        let model = plan.model
+        guard base.count == model.parameterCount else {
+            throw .wrongShape(expected: model.parameterCount, actual: base.count)
+        }
+        guard model.fits(records, loss: plan.loss) else { throw .recordsDoNotFit }
+        if let clipping = plan.clipping, !(clipping.norm > 0 && clipping.norm.isFinite) {
+            throw .invalidClipNorm
+        }
+        guard plan.isValid else { throw .invalidPlan }
+        guard let noiseMultiplier else { return }
+        if case .adaptive(let adaptive)? = plan.clipping?.rule,
+            adaptive.sumNoise(charged: noiseMultiplier) == nil
+        {
+            throw .countNoiseTooSmall
         }
     }
 
@@ -78,7 +94,10 @@ package struct Trainer: ~Copyable {
             }
             multiplier = sumNoise
             // Σ (bit − 1/2): one record changes it by 1/2, so σ_b is 2σ_b of its bound.
-            countNoise = noise(2 * adaptive.countNoise, clipNorm: 0.5, count: 1)
+            guard let made = noise(2 * adaptive.countNoise, clipNorm: 0.5, count: 1) else {
+                throw .noiseNotPossible
+            }
+            countNoise = made
         }
         guard
             let sumNoise = noise(
@@ -147,19 +166,24 @@ package struct Trainer: ~Copyable {
         var generators = [generator]
         for _ in others { generators.append(generator.split()) }
         let descent = state.descent(plan, base: base, step: steps)
-        let (pool, threads) = (pool, pool.threads)
+        let (pool, threads, state) = (pool, pool.threads, state)
+        var finite = [Bool](repeating: true, count: threads)
         generators.withUnsafeMutableBufferPointer { generators in
-            guard let generators = generators.baseAddress else { return }
-            pool.forEachThread { thread in
-                let range = sum.indices.part(thread, of: threads, step: 16)
-                let part = UnsafeMutableBufferPointer(rebasing: sum[range])
-                for other in others { VectorKernels.add(other + range.lowerBound, to: part) }
-                noise?.addNoise(to: part, using: &generators[thread])
-                descent.descend(along: part, at: range.lowerBound)
+            finite.withUnsafeMutableBufferPointer { finite in
+                guard let generators = generators.baseAddress, let finite = finite.baseAddress
+                else { return }
+                pool.forEachThread { thread in
+                    let range = sum.indices.part(thread, of: threads, step: 16)
+                    let part = UnsafeMutableBufferPointer(rebasing: sum[range])
+                    for other in others { VectorKernels.add(other + range.lowerBound, to: part) }
+                    noise?.addNoise(to: part, using: &generators[thread])
+                    descent.descend(along: part, at: range.lowerBound)
+                    finite[thread] = state.isFinite(in: range)
+                }
             }
         }
         generator = generators[0]
-        guard state.isFinite else { throw .diverged(step: steps) }
+        guard !finite.contains(false) else { throw .diverged(step: steps) }
     }
 }
 

@@ -1,3 +1,5 @@
+package import AegisPrivacy
+
 /// One data set of this node's owner: where its records are and how much of their privacy a life
 /// of training may cost.
 package struct DatasetDeclaration: Codable, Hashable, Sendable {
@@ -9,18 +11,22 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
     /// The part of a shared file this node plays the owner of; all of it where absent.
     package var slice: SliceDeclaration?
     package var budget: BudgetDeclaration
+    /// Which generator makes the noise; fast where absent.
+    package var noise: NoiseGenerator?
 
     package init(
-        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration
+        name: String, source: String, slice: SliceDeclaration?, budget: BudgetDeclaration,
+        noise: NoiseGenerator? = nil
     ) {
         self.name = name
         self.source = source
         self.slice = slice
         self.budget = budget
+        self.noise = noise
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, source, slice, budget
+        case name, source, slice, budget, noise
     }
 
     package init(from decoder: any Decoder) throws {
@@ -30,6 +36,7 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
         source = try container.decode(String.self, forKey: .source)
         slice = try container.decodeIfPresent(SliceDeclaration.self, forKey: .slice)
         budget = try container.decode(BudgetDeclaration.self, forKey: .budget)
+        noise = try container.decodeIfPresent(NoiseGenerator.self, forKey: .noise)
     }
 
     package var faults: [String] {
@@ -47,13 +54,7 @@ package struct DatasetDeclaration: Codable, Hashable, Sendable {
                 faults.append("datasets.\(name).slice.dirichletAlpha: needs 0 < alpha <= 1000")
             }
         }
-        if !(budget.epsilon > 0 && budget.epsilon <= 1_000) {
-            faults.append("datasets.\(name).budget.epsilon: needs 0 < epsilon <= 1000")
-        }
-        if !(budget.delta > 0 && budget.delta < 0.1) {
-            faults.append("datasets.\(name).budget.delta: needs 0 < delta < 0.1")
-        }
-        return faults
+        return faults + budget.faults.map { "datasets.\(name).budget.\($0)" }
     }
 }
 
@@ -83,27 +84,5 @@ package struct SliceDeclaration: Codable, Hashable, Sendable {
         count = try container.decode(Int.self, forKey: .count)
         seed = try container.decode(UInt64.self, forKey: .seed)
         dirichletAlpha = try container.decodeIfPresent(Double.self, forKey: .dirichletAlpha)
-    }
-}
-
-/// The owner's lifetime budget for one data set: no run, admin or coordinator can raise it.
-package struct BudgetDeclaration: Codable, Hashable, Sendable {
-    package var epsilon: Double
-    package var delta: Double
-
-    package init(epsilon: Double, delta: Double) {
-        self.epsilon = epsilon
-        self.delta = delta
-    }
-
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case epsilon, delta
-    }
-
-    package init(from decoder: any Decoder) throws {
-        try UnknownKeys.refuse(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        epsilon = try container.decode(Double.self, forKey: .epsilon)
-        delta = try container.decode(Double.self, forKey: .delta)
     }
 }

@@ -15,10 +15,13 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     /// where the owner says, since it asks nobody who they are.
     package var monitor: String?
     package var datasets: [DatasetDeclaration]
+    /// The file of the privacy ledgers, from the node's folder; `ledger.sqlite` in it where absent.
+    /// Elsewhere, it outlasts the folder: a node that joins again goes on with it.
+    package var ledger: String?
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
-        monitor: String? = nil, datasets: [DatasetDeclaration] = []
+        monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil
     ) {
         self.name = name
         self.listen = listen
@@ -26,10 +29,11 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         self.admin = admin
         self.monitor = monitor
         self.datasets = datasets
+        self.ledger = ledger
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, monitor, datasets
+        case name, listen, advertise, admin, monitor, datasets, ledger
     }
 
     package init(from decoder: any Decoder) throws {
@@ -41,6 +45,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         admin = try container.decode(String.self, forKey: .admin)
         monitor = try container.decodeIfPresent(String.self, forKey: .monitor)
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
+        ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
     }
 
     /// Throws `ConfigurationError` that names every fault found.

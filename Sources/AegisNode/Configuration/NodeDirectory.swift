@@ -16,6 +16,12 @@ package struct NodeDirectory: Sendable {
     package var databasePath: String { path + "/node.sqlite" }
     package var blobsPath: String { path + "/blobs" }
 
+    /// The file of the privacy ledgers: the node's own, or where its owner wants it.
+    package func ledgerPath(_ configuration: NodeConfiguration) -> String {
+        let chosen = configuration.ledger ?? "ledger.sqlite"
+        return chosen.hasPrefix("/") ? chosen : path + "/" + chosen
+    }
+
     package func identityDirectory() throws(NodeError) -> IdentityDirectory {
         do { return try IdentityDirectory.open(at: path) } catch .notFound {
             throw .notJoined(path)

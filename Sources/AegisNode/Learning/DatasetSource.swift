@@ -1,5 +1,8 @@
+import AegisCore
+import AegisCrypto
 import AegisData
 import AegisLearning
+import AegisStore
 
 /// Where a declared data set's records are: a folder in MNIST's layout, or a declaration of its
 /// own.
@@ -45,6 +48,34 @@ enum DatasetSource: Sendable {
         case .declared(let path):
             let reader = try reader(path)
             return reader.description.testIsPublic ? try content(path).test : nil
+        }
+    }
+
+    /// Names the training records, whatever the declaration calls them.
+    func fingerprint(slice: SliceDeclaration?) throws -> Digest {
+        switch self {
+        case .images(let folder):
+            return try DatasetFiles(source: folder).fingerprint(slice: slice)
+        case .declared(let path):
+            let origin = try reader(path).origin
+            var hash = SHA256()
+            for file in origin.files {
+                var source = try FileSource.open(file)
+                var part = SHA256()
+                while true {
+                    let bytes = try source.read(atMost: 1 << 16)
+                    if bytes.isEmpty { break }
+                    part.update(bytes)
+                }
+                hash.update(part.finalize().bytes)
+            }
+            hash.update(Array(origin.part.utf8))
+            if let slice {
+                let words =
+                    "\(slice.index)/\(slice.count) \(slice.seed) \(slice.dirichletAlpha ?? 0)"
+                hash.update(Array(words.utf8))
+            }
+            return hash.finalize()
         }
     }
 

@@ -24,10 +24,11 @@ package final class TrainingDesk: Sendable {
     private let status: StatusBoard
 
     package init(
-        node: NodeID, database: NodeDatabase, blobs: BlobStore,
+        node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
         declarations: [DatasetDeclaration], status: StatusBoard
     ) throws {
-        let privacy = try PrivacyDesk(database: database, declarations: declarations)
+        let privacy = try PrivacyDesk(
+            ledgers: ledgers, anchors: database, declarations: declarations)
         let summary = privacy.summary
         status.update { $0.privacy = summary }
         state = Mutex(State(privacy: privacy))
@@ -86,13 +87,17 @@ package final class TrainingDesk: Sendable {
                 samplingRate: privacy.samplingRate, noiseMultiplier: privacy.noiseMultiplier,
                 recordCount: records.count)
         else { throw TrainingRefusal.notTrainable }
+        var plan = TrainingPlan(
+            specification, round: request.round, model: model, privacy: privacy)
+        try Trainer.check(
+            plan, from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
         let training = specification.training
+        let event = sampler.event(afterSteps: training.localSteps)
         let reservation = try state.privacy.reserve(
-            key, of: dataset, for: sampler.event(afterSteps: training.localSteps))
+            key, of: dataset, for: event, delta: privacy.delta)
         let summary = state.privacy.summary
         status.update { $0.privacy = summary }
-        let plan = TrainingPlan(
-            specification, round: request.round, model: model, privacy: privacy)
+        plan.noise = reservation.charge.noise
         var generator = CryptographicGenerator()
         let result = try Trainer.train(
             plan, from: base, on: records, paidBy: reservation, sampler: &sampler,
@@ -107,8 +112,10 @@ package final class TrainingDesk: Sendable {
     private static func records(of dataset: String, _ state: inout State) throws -> Records {
         if let records = state.records[dataset] { return records }
         let declaration = try state.privacy.declaration(of: dataset)
-        let records = try DatasetSource(declaration.source)
-            .trainingRecords(slice: declaration.slice)
+        let source = DatasetSource(declaration.source)
+        let records = try source.trainingRecords(slice: declaration.slice)
+        try state.privacy.bind(
+            source.fingerprint(slice: declaration.slice), to: dataset)
         state.records[dataset] = records
         return records
     }
@@ -146,4 +153,5 @@ package enum TrainingRefusal: Error, Hashable, Sendable {
 extension PrivacyDeclaration {
     var samplingRate: Double { Double(samplingRateMillionths) / 1_000_000 }
     var noiseMultiplier: Double { Double(noiseMultiplierMillionths) / 1_000_000 }
+    var delta: Double { Double(deltaTrillionths) / 1e12 }
 }

@@ -1,6 +1,6 @@
 import AegisCore
 
-/// What the owner of a data set allows over its whole life: at most ε at δ. In fixed point,
+/// At most ε at δ: what the owner of a data set allows over its whole life. In fixed point,
 /// rounded down, so that what was written down is never more than what was said.
 package struct PrivacyBudget: Hashable, Sendable {
     /// ε in units of 10⁻⁹.
@@ -8,7 +8,7 @@ package struct PrivacyBudget: Hashable, Sendable {
     /// δ in units of 10⁻¹⁸.
     let deltaUnits: UInt64
 
-    private static let epsilonUnitsMax: UInt64 = 1_000_000_000_000_000
+    static let epsilonUnitsMax: UInt64 = 1_000_000_000_000_000
     private static let deltaUnitsMax: UInt64 = 1_000_000_000_000_000_000
 
     /// Nil unless 0 ≤ ε ≤ 10⁶ and 10⁻¹⁸ ≤ δ < 1.

@@ -1,22 +1,34 @@
+/// What was run. The event says what it costs: every kind is dominated by a composition of
+/// Poisson-sampled Gaussian mechanisms, and charged as that.
+package enum MechanismKind: String, CaseIterable, Hashable, Sendable {
+    /// DP-SGD on Poisson samples (Abadi et al. 2016).
+    case poissonSampled = "poisson-sampled"
+    /// Noise correlated over steps by a banded matrix (Choquette-Choo et al. 2023).
+    case correlated = "correlated"
+}
+
 /// What one release costs: a Poisson-sampled Gaussian mechanism, used `steps` times.
 ///
-/// Only `PoissonSampler` makes the events that are charged, so a sampling rate is never taken on
-/// faith. The reals are kept as integers, rounded to the side that costs more, so that an event
-/// that was written down and read back costs exactly what it cost when it was charged.
+/// Only the samplers of this module and `CorrelatedNoise` make the events that are charged, so a
+/// sampling rate is never taken on faith. Batches that are shuffled and cut have no event. The
+/// reals are kept as integers, rounded to the side that costs more, so that an event that was
+/// written down and read back costs exactly what it cost when it was charged.
 package struct MechanismEvent: Hashable, Sendable {
     /// The sampling rate (q) and the noise multiplier (σ).
     package let mechanism: SampledGaussian
     package let steps: Int
+    package let kind: MechanismKind
 
-    init(mechanism: SampledGaussian, steps: Int) {
+    init(mechanism: SampledGaussian, steps: Int, kind: MechanismKind = .poissonSampled) {
         precondition(steps >= 0, "a mechanism is not used fewer than no times")
         self.mechanism = mechanism
         self.steps = steps
+        self.kind = kind
     }
 
     /// Whether paying for `self` pays for `other`: the same mechanism, at least as many steps.
     package func covers(_ other: MechanismEvent) -> Bool {
-        mechanism == other.mechanism && steps >= other.steps
+        kind == other.kind && mechanism == other.mechanism && steps >= other.steps
     }
 }
 

@@ -1,3 +1,5 @@
+package import AegisCore
+import CNoise
 import Glibc
 
 /// Draws each record of a data set into a step independently with probability q, counts its
@@ -58,5 +60,48 @@ package struct PoissonSampler: Sendable {
             drawn.append(record)
         }
         return drawn
+    }
+
+    /// The same from a generator that makes many bytes at once: each record is compared by its
+    /// first byte, and by 55 more bits only where that byte does not decide.
+    package mutating func draw(using generator: inout some RandomBlockGenerator) -> [Int] {
+        steps += 1
+        if threshold == SampledGaussian.samplingRateUnitsMax { return Array(0..<recordCount) }
+        let first = UInt8(truncatingIfNeeded: threshold >> 55)
+        let rest = threshold & (1 << 55 - 1)
+        let mean = samplingRate * Double(recordCount)
+        var drawn: [Int] = []
+        drawn.reserveCapacity(Int(mean + 6 * mean.squareRoot()) + 16)
+        withUnsafeTemporaryAllocation(byteCount: Self.blockBytes, alignment: 8) { block in
+            for start in stride(from: 0, to: recordCount, by: Self.blockBytes) {
+                let count = min(Self.blockBytes, recordCount - start)
+                generator.fill(UnsafeMutableRawBufferPointer(rebasing: block[..<count]))
+                for word in stride(from: 0, to: count, by: 8) {
+                    let whole = word + 8 <= count
+                    if whole,
+                        !Self.hasByte(
+                            atMost: first, in: block.load(fromByteOffset: word, as: UInt64.self))
+                    {
+                        continue
+                    }
+                    for position in word..<min(word + 8, count) where block[position] <= first {
+                        if block[position] < first || generator.next() >> 9 < rest {
+                            drawn.append(start + position)
+                        }
+                    }
+                }
+            }
+            aegis_wipe(block.baseAddress, block.count)
+        }
+        return drawn
+    }
+
+    private static let blockBytes = 16_384
+
+    /// False only where no byte of the word is at most `bound`; eight bytes in four operations.
+    private static func hasByte(atMost bound: UInt8, in word: UInt64) -> Bool {
+        guard bound < 128 else { return true }
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        return (word &- ones &* (UInt64(bound) + 1)) & ~word & (ones << 7) != 0
     }
 }

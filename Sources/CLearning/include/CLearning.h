@@ -99,3 +99,15 @@ struct aegis_pool *aegis_pool_create(size_t threads);
 void aegis_pool_run(struct aegis_pool *, size_t parts, void (*work)(void *context, size_t part),
                     void *context);
 void aegis_pool_destroy(struct aegis_pool *);
+
+/// The kernels for one kind of processor.
+struct aegis_kernels {
+    const char *name;
+#define AEGIS_KERNEL(result, name, parameters) result (*name) parameters;
+#include "aegis_kernel_list.h"
+#undef AEGIS_KERNEL
+};
+
+/// Those by this name; null where this processor can't run them. For tests: the functions above
+/// choose by themselves.
+const struct aegis_kernels *aegis_learning_kernel_set(const char *name);

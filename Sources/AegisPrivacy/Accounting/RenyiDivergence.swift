@@ -10,34 +10,30 @@ import Glibc
 /// small stays exact where A itself would round to one.
 enum RenyiDivergence {
     static func sampledGaussian(_ mechanism: SampledGaussian, order: Double) -> Double {
-        let rate = mechanism.samplingRate
-        let noise = mechanism.noiseMultiplier
+        sampledGaussian(
+            rate: mechanism.samplingRate, noise: mechanism.noiseMultiplier, order: order)
+    }
+
+    static func sampledGaussian(rate: Double, noise: Double, order: Double) -> Double {
         if rate == 0 { return 0 }
         if noise == 0 { return .infinity }
-        if rate == 1 { return order / (2 * noise * noise) }
-        if order == order.rounded() {
-            return softplus(logExcess(wholeOrder: Int(order), rate: rate, noise: noise))
+        if rate == 1 { return order / 2 / noise / noise }
+        let isWhole = order == order.rounded()
+        if order > orderMax || (!isWhole && noise < quadratureNoiseMin) {
+            return max(
+                0, LossMoments(SampledLoss(rate: rate, noise: noise), order: order).logMoment)
                 / (order - 1)
         }
-        if noise < quadratureNoiseMin {
-            return interpolated(order: order, rate: rate, noise: noise) / (order - 1)
-        }
-        return softplus(logExcess(order: order, rate: rate, noise: noise)) / (order - 1)
+        let excess =
+            isWhole
+            ? logExcess(wholeOrder: Int(order), rate: rate, noise: noise)
+            : logExcess(order: order, rate: rate, noise: noise)
+        return softplus(excess) / (order - 1)
     }
 
-    /// Below this σ the quadrature would need too many points.
+    /// Below this σ, and above this order, the sums below would need too many terms.
     private static let quadratureNoiseMin = 0.1
-
-    /// An upper bound of log A between two whole orders: log A is convex in the order and zero at
-    /// the first (van Erven and Harremoës 2014, Corollary 2).
-    private static func interpolated(order: Double, rate: Double, noise: Double) -> Double {
-        let below = order.rounded(.down)
-        let lower =
-            below < 2
-            ? 0 : softplus(logExcess(wholeOrder: Int(below), rate: rate, noise: noise))
-        let upper = softplus(logExcess(wholeOrder: Int(below) + 1, rate: rate, noise: noise))
-        return lower + (order - below) * (upper - lower)
-    }
+    private static let orderMax = 4_096.0
 
     /// log(A − 1) for a whole order: the binomial sum of §3.3, whose terms k = 0 and 1 cancel
     /// against the one that is subtracted.

@@ -62,6 +62,8 @@ func memory(_ key: String) -> Int {
     return 0
 }
 
+func text(_ value: Double?) -> String { "\(((value ?? 0) * 1000).rounded() / 1000)" }
+
 func forgetPeak() {
     guard let file = fopen("/proc/self/clear_refs", "w") else { return }
     fputs("5", file)
@@ -142,7 +144,6 @@ func measure(_ name: String, batch: Int, mode: String, _ options: Options, _ rec
         processor.append((seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu) * scale)
         wall.append((seconds(CLOCK_MONOTONIC) - clock) * scale)
     }
-    func text(_ value: Double?) -> String { "\(((value ?? 0) * 1000).rounded() / 1000)" }
     print(
         "{\"peer\":\"aegis-\(mode)\",\"model\":\"\(name)\",\"batch\":\(batch),"
             + "\"threads\":\(options.threads),\"params\":\(model.parameterCount),"
@@ -155,6 +156,23 @@ func measure(_ name: String, batch: Int, mode: String, _ options: Options, _ rec
     fflush(nil)
 }
 
+/// The matrix products of an epoch by themselves: what BLAS leaves to gain.
+func measureProducts(_ name: String, batch: Int, _ options: Options) throws {
+    let products = ProductsAlone(try model(name), batch: batch)
+    products.run(records: batch)
+    var times: [Double] = []
+    for _ in 0..<options.repetitions {
+        let start = seconds(CLOCK_PROCESS_CPUTIME_ID)
+        for _ in 0..<max(1, 30_000 / batch) { products.run(records: batch) }
+        let records = max(1, 30_000 / batch) * batch
+        times.append((seconds(CLOCK_PROCESS_CPUTIME_ID) - start) * 60_000 / Double(records))
+    }
+    print(
+        "{\"peer\":\"sgemm alone\",\"model\":\"\(name)\",\"batch\":\(batch),"
+            + "\"epoch_cpu_s_min\":\(text(times.min()))}")
+    fflush(nil)
+}
+
 LinearAlgebra.prepare()
 let options = Options(Array(CommandLine.arguments.dropFirst()))
 do {
@@ -164,6 +182,7 @@ do {
             for mode in options.modes {
                 try measure(name, batch: batch, mode: mode, options, records)
             }
+            if name == "mlp" { try measureProducts(name, batch: batch, options) }
         }
     }
 } catch {

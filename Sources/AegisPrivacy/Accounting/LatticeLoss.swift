@@ -1,0 +1,369 @@
+import Glibc
+
+/// Which of the two neighbouring data sets has the record.
+enum Direction: Sendable {
+    /// The mechanism's output is that with the record: P is the mixture, Q the Gaussian.
+    case remove
+    /// P is the Gaussian, Q the mixture; the loss is −l.
+    case add
+
+    /// The order α of E_Q[(mixture/Q)^α] that is E[e^{θL}] of this direction's loss L.
+    func order(tilt: Double) -> Double { self == .remove ? tilt + 1 : -tilt }
+}
+
+/// The privacy loss of one use of a mechanism on a lattice of points h apart, under the law that
+/// is tilted by e^{θL}: what composes by convolution, with the tail that matters in the middle of
+/// binary64's range.
+///
+/// The tilted mass of a point with loss l stands for a mass p under P and p·e^{−l} under Q.
+struct LatticeLoss: Sendable {
+    /// The loss at index 0, in nats; zero for a pessimistic lattice.
+    let origin: Double
+    /// The lattice index of the first mass.
+    let first: Int
+    /// Normalised to one.
+    let masses: [Double]
+    /// log of what they were divided by: an upper bound of K(θ), or for an optimistic lattice a
+    /// lower one.
+    let logTotal: Double
+    /// P's mass that is at +∞; zero for an optimistic lattice.
+    let infinite: Double
+    /// By how much `logTotal` differs from K(θ): the price of the lattice.
+    let excess: Double
+
+    /// Every integral over a cell is off by less than this, relatively, and so is a sum of them:
+    /// the rules' errors where the tilted density matters are below 10⁻¹².
+    static func padding(_ loss: SampledLoss, order: Double) -> Double {
+        1e-12 + 1e-15 * (order * order + 1) / loss.variance
+    }
+
+    /// log E[e^{λL}] under the tilted law, for any λ.
+    func logMoment(_ lambda: Double, step: Double) -> Double {
+        let rate = lambda * step
+        let peak = max(rate * Double(first), rate * Double(first + masses.count - 1))
+        var sum = 0.0
+        var index = 0
+        // By multiplication, restarted often enough to lose nothing.
+        while index < masses.count {
+            var factor = exp(rate * Double(first + index) - peak)
+            let growth = exp(rate)
+            let end = min(index + 64, masses.count)
+            while index < end {
+                sum += masses[index] * factor
+                factor *= growth
+                index += 1
+            }
+        }
+        return peak + lambda * origin + log(sum) + 1e-12
+    }
+}
+
+/// The walk over a lattice's cells that both kinds of lattice share.
+struct LatticeBuilder {
+    let loss: SampledLoss
+    let direction: Direction
+    let tilt: Double
+    let step: Double
+    let order: Double
+    /// log of the normalisation, about K(θ), with the density's constant.
+    private let reference: Double
+    let moments: LossMoments
+    private let sign: Double
+    /// Narrows the panels where the tilted density is steep at the limit.
+    let fraction: Double
+    private let nodes3 = GaussLegendre.nodes3
+    private let weights3 = GaussLegendre.weights3
+    private let nodes5 = GaussLegendre.nodes5
+    private let weights5 = GaussLegendre.weights5
+
+    init(_ loss: SampledLoss, _ direction: Direction, plan: LatticePlan) {
+        let tilt = plan.tilt
+        self.loss = loss
+        self.direction = direction
+        self.tilt = tilt
+        step = plan.step
+        order = direction.order(tilt: tilt)
+        moments = LossMoments(loss, order: order)
+        sign = direction == .remove ? 1 : -1
+        reference =
+            moments.logMoment + log(loss.noise) + 0.5 * log(2 * Double.pi)
+        let steepest =
+            loss.limit.isFinite ? (order * loss.share(at: loss.limit) - loss.limit) : 0
+        fraction = min(1, 12 * loss.noise / max(steepest, 1e-300))
+    }
+
+    /// What is kept of the outcomes: from `low`, where the loss is smallest, to `high`.
+    struct Range {
+        let low: Double
+        let high: Double
+        /// log of the tilted mass below `low`, all of it moved up to `low`: under −60.
+        let logBelow: Double
+        /// log of P's mass above `high`.
+        let logAbove: Double
+    }
+
+    /// The outcomes to keep, so that P's mass above them is below e^{logLost}.
+    func range(logLost: Double) -> Range {
+        let panels = loss.panels(order: order, cut: 70, width: 1)
+        var left = panels.first?.0 ?? 0
+        var right = panels.last?.1 ?? 0
+        func logBelow(_ z: Double) -> Double { z < 0 ? -z * z / (2 * loss.variance) : 0 }
+        func logAbove(_ z: Double) -> Double {
+            z > 1 ? -(z - 1) * (z - 1) / (2 * loss.variance) : 0
+        }
+        switch direction {
+        case .remove:
+            func lump() -> Double {
+                logBelow(left) + tilt * loss.loss(at: left) - moments.logMoment
+            }
+            while lump() > -60 { left -= loss.noise / 2 }
+            while logAbove(right) > logLost { right += loss.noise / 2 }
+            right = min(right, loss.limit)
+            return Range(
+                low: left, high: right, logBelow: lump(), logAbove: logAbove(right))
+        case .add:
+            func lump() -> Double {
+                logBelow(-right) - tilt * loss.loss(at: right) - moments.logMoment
+            }
+            while lump() > -60 { right += loss.noise / 2 }
+            while logBelow(left) > logLost { left -= loss.noise / 2 }
+            return Range(
+                low: right, high: left, logBelow: lump(), logAbove: logBelow(left))
+        }
+    }
+
+    /// How many lattice points a cell may span at z. The price of a cell is its mass times its
+    /// width's square, so that where there is little mass it may be wide; but not so wide that the
+    /// loss's density changes much in it, for δ may come from just there.
+    private func span(at z: Double) -> Int {
+        let density = exp(loss.logTilted(at: z, order: order) - reference) * loss.noise
+        if !(density < 0.01) { return 1 }
+        let share = max(loss.share(at: z), 1e-300)
+        let slope = 1 + abs(z / share) + (1 - share) / share
+        return Int(min((0.02 / max(density, 1e-20)).squareRoot(), 0.05 / (slope * step), 1e6))
+    }
+
+    /// The same for a cell from one loss to another.
+    func span(from start: Double, to end: Double) -> Int {
+        min(span(at: position(of: start)), span(at: position(of: end)))
+    }
+
+    /// This direction's loss at z.
+    func value(at z: Double) -> Double { sign * loss.loss(at: z) }
+    func position(of value: Double) -> Double { loss.position(of: sign * value) }
+
+    /// Sums `visit(weight, loss)` over a rule's nodes between two positions, where the weight
+    /// includes P's density and e^{θ·anchor}, normalised.
+    @inline(__always)
+    func integrate(
+        from start: Double, to end: Double, anchor: Double,
+        _ visit: (_ weight: Double, _ loss: Double) -> Void
+    ) {
+        let shift = tilt * anchor - reference
+        let ownLoss = direction == .remove ? 1.0 : 0
+        @inline(__always)
+        func node(_ z: Double, _ weight: Double) {
+            let l = loss.loss(at: z)
+            let exponent = ownLoss * l - z * z / (2 * loss.variance) + shift
+            visit(weight * exp(exponent), sign * l)
+        }
+        var z = start
+        while z != end {
+            let width = loss.panelWidth(at: z, fraction)
+            let gap = abs(end - z)
+            if gap <= 0.02 * width {
+                let (half, middle) = ((end - z) / 2, (z + end) / 2)
+                for index in 0..<3 {
+                    node(middle + half * nodes3[index], abs(half) * weights3[index])
+                }
+                return
+            }
+            let next = gap <= 0.25 * width ? end : z + (end > z ? 0.25 : -0.25) * width
+            guard next != z else { return }
+            let (half, middle) = ((next - z) / 2, (z + next) / 2)
+            for index in 0..<5 {
+                node(middle + half * nodes5[index], abs(half) * weights5[index])
+            }
+            z = next
+        }
+    }
+}
+
+extension LatticeBuilder {
+    /// Some outcomes merged into one: P's mass, and Q's at the scale of the loss `anchor`.
+    private struct Merged {
+        let anchor: Double
+        var p = 0.0
+        var q = 0.0
+
+        mutating func add(_ builder: LatticeBuilder, from start: Double, to end: Double) {
+            builder.integrate(from: start, to: end, anchor: anchor) { weight, loss in
+                p += weight
+                q += weight * exp(anchor - loss)
+            }
+        }
+    }
+
+    /// The mean loss of the outcomes around z = 0, among which most often all but a few are: the
+    /// best origin of an optimistic lattice.
+    func center() -> Double {
+        var mean = loss.loss(at: 0)
+        for _ in 0..<3 {
+            var merged = Merged(anchor: mean)
+            let start = max(position(of: mean - step / 2), -12 * loss.noise)
+            let end = min(position(of: mean + step / 2), 12 * loss.noise + 1)
+            guard end > start else { break }
+            merged.add(self, from: start, to: end)
+            guard merged.p > 0, merged.q > 0 else { break }
+            mean += min(max(log(merged.p / merged.q), -step / 2), step / 2)
+        }
+        return mean - step * (mean / step).rounded() - 1e-9 * step
+    }
+
+    /// Merges outcomes from `start` on into one whose mean loss is at least `anchor`, about
+    /// `width` wide. Nil for the end where that can't be.
+    func merge(
+        from start: Double, to limit: Double, anchor: Double, width: Double
+    ) -> (mass: Double, end: Double, isAtAnchor: Bool) {
+        // The mean loss of a cell is off its middle by h²/12 times the log-density's slope.
+        let share = loss.share(at: start)
+        let slope = 0.5 - start / share - (1 - share) / share
+        let shift = slope.isFinite ? min(max(width * slope / 12, -0.4), 0.4) : 0
+        var border = anchor + width * (0.5 - shift)
+        var end = min(position(of: border), limit)
+        guard end > start else { return (0, start, true) }
+        var merged = Merged(anchor: anchor)
+        merged.add(self, from: start, to: end)
+        for _ in 0..<3 {
+            // Rounding must not make a mean that is too low look right.
+            let lacking = merged.q * (1 + 1e-14) - merged.p
+            if lacking <= 0 { return (merged.p, end, true) }
+            guard end < limit, border < anchor + 0.75 * width else { break }
+            // What more is needed, by the density at the border.
+            let density =
+                exp(loss.logTilted(at: end, order: order) - reference + tilt * (anchor - border))
+                * loss.variance / loss.share(at: end)
+            border += 1.02 * lacking / (density * -expm1(anchor - border)) + 1e-12 * width
+            border = min(border, anchor + 0.8 * width)
+            let from = end
+            end = min(position(of: border), limit)
+            merged.add(self, from: from, to: end)
+        }
+        return (merged.p, end, merged.q * (1 + 1e-14) <= merged.p)
+    }
+}
+
+extension LatticeLoss {
+    /// A pessimistic lattice: the loss of every outcome is split between the two lattice points
+    /// beside it such that its mass under P and under Q is kept ("connect the dots", Doroshenko et
+    /// al. 2022). The hockey-stick divergence is exact at the lattice points and above the true
+    /// one between them, and stays so under composition. Nil where there would be too many points.
+    init?(pessimistic builder: LatticeBuilder, logLost: Double, pointsMax: Int) {
+        let range = builder.range(logLost: logLost)
+        let (low, high, step) = (range.low, range.high, builder.step)
+        let lowIndex = (builder.value(at: low) / step).rounded(.down)
+        let highIndex = (builder.value(at: high) / step).rounded(.down) + 2
+        guard abs(lowIndex) < 1e15, highIndex - lowIndex < Double(pointsMax) else { return nil }
+        origin = 0
+        first = Int(lowIndex)
+        let count = Int(highIndex - lowIndex) + 1
+        var masses = [Double](repeating: 0, count: count)
+        // What is cut off below, moved up to the second point.
+        masses[1] = exp(range.logBelow + builder.tilt * step)
+        var z = low
+        var cell = 0
+        let forwards = high > low
+        while cell < count - 1 {
+            let anchor = Double(first + cell) * step
+            var span = min(builder.span(from: anchor, to: anchor + step), count - 1 - cell)
+            var end = builder.position(of: anchor + Double(max(1, span)) * step)
+            // Nor wider than a panel of the rule, nor than what its far end allows.
+            while span > 1,
+                abs(end - z) > 0.25 * builder.loss.panelWidth(at: z, builder.fraction)
+                    || builder.span(from: anchor, to: anchor + Double(span) * step) < span
+            {
+                span /= 2
+                end = builder.position(of: anchor + Double(max(1, span)) * step)
+            }
+            span = max(1, span)
+            if forwards ? end > high : end < high { end = high }
+            defer { cell += span }
+            guard forwards ? end > z : end < z else { continue }
+            let width = Double(span) * step
+            let scale = 1 / -expm1(-width)
+            var (down, up) = (0.0, 0.0)
+            builder.integrate(from: z, to: end, anchor: anchor) { weight, loss in
+                let offset = min(max(loss - anchor, 0), width)
+                let share = -expm1(-offset) * scale
+                up += weight * share
+                down += weight * (1 - share)
+            }
+            masses[cell] += down
+            masses[cell + span] += up * exp(builder.tilt * width)
+            z = end
+        }
+        let total = masses.reduce(0, +)
+        for index in masses.indices { masses[index] /= total }
+        self.masses = masses
+        excess = log(total)
+        logTotal =
+            builder.moments.logMoment + log(total)
+            + Self.padding(builder.loss, order: builder.order)
+        infinite = exp(range.logAbove)
+    }
+
+    /// An optimistic lattice for the direction `remove`: the outcomes around each lattice point
+    /// are merged into one, which is post-processing; then that one's loss is lowered to the
+    /// lattice point. The cells' borders are chosen so that next to nothing is lost.
+    init?(optimistic builder: LatticeBuilder, logLost: Double, pointsMax: Int) {
+        precondition(builder.direction == .remove, "the direction that costs more")
+        let range = builder.range(logLost: logLost)
+        let (low, high, step) = (range.low, range.high, builder.step)
+        let lowIndex = (builder.value(at: low) / step).rounded(.down)
+        let highIndex = (builder.value(at: high) / step).rounded(.down) + 1
+        guard abs(lowIndex) < 1e15, highIndex - lowIndex < Double(pointsMax) else { return nil }
+        origin = builder.center()
+        // One point more below, for what falls short of the first.
+        first = Int(lowIndex) - 2
+        let count = Int(highIndex) - first + 1
+        var masses = [Double](repeating: 0, count: count)
+        var z = low
+        var (cell, span) = (1, 1)
+        while cell < count {
+            let width = Double(span) * step
+            let anchor = origin + Double(first + cell) * step
+            let (mass, end, isAtAnchor) = builder.merge(
+                from: z, to: high, anchor: anchor, width: width)
+            if isAtAnchor {
+                masses[cell] += mass
+            } else {
+                // Its mean loss is below the point: its mass counts below the least of its losses,
+                // where the tilt weighs it less.
+                let least = ((builder.value(at: z) - origin) / step).rounded(.down)
+                let below = min(max(0, Int(least) - first), cell)
+                masses[below] += mass * exp(-builder.tilt * Double(cell - below) * step)
+            }
+            z = end
+            // Odd spans, so that the next point is one of the lattice. They shrink in time for
+            // what is ahead.
+            let border = anchor + width / 2
+            var next = span
+            if builder.span(from: border, to: border + 6 * width) >= 3 * span {
+                next = 3 * span
+            } else if builder.span(from: border, to: border + 3 * width) < span {
+                next = max(1, span / 3)
+            }
+            cell += (span + next) / 2
+            span = next
+        }
+        let total = masses.reduce(0, +)
+        guard total > 0 else { return nil }
+        for index in masses.indices { masses[index] /= total }
+        self.masses = masses
+        excess = log(total)
+        logTotal =
+            builder.moments.logMoment + log(total)
+            - Self.padding(builder.loss, order: builder.order)
+        infinite = 0
+    }
+}
