@@ -163,7 +163,7 @@ let package = Package(
         .executableTarget(
             name: "learning-speed",
             dependencies: ["AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy"],
-            path: "benchmarks/learning-speed", exclude: ["compare", "rivals.py"],
+            path: "benchmarks/learning-speed", exclude: ["README.md", "compare", "rivals.py"],
             swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),

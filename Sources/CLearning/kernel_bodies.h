@@ -322,7 +322,7 @@ static void skinny_weight_gradient(const float *input, const float *gradient, si
 
 const struct aegis_kernels AEGIS_SET = {
     .name = AEGIS_SET_NAME,
-#define AEGIS_KERNEL(result, name, parameters) .name = name,
-#include "aegis_kernel_list.h"
-#undef AEGIS_KERNEL
+#define AEGIS_VALUE(result, name, parameters) .name = name,
+    AEGIS_KERNELS(AEGIS_VALUE)
+#undef AEGIS_VALUE
 };

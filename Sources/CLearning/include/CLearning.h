@@ -100,12 +100,43 @@ void aegis_pool_run(struct aegis_pool *, size_t parts, void (*work)(void *contex
                     void *context);
 void aegis_pool_destroy(struct aegis_pool *);
 
+// Every kernel that is compiled once for each kind of processor: result, name, parameters.
+#define AEGIS_KERNELS(KERNEL) \
+    KERNEL(void, scale_bytes, (const uint8_t *, float, float, size_t, float *)) \
+    KERNEL(void, add_bias, (float *, const float *, size_t, size_t, int)) \
+    KERNEL(void, activate, (float *, size_t, int)) \
+    KERNEL(void, activation_gradient, (const float *, float *, size_t, int)) \
+    KERNEL(void, squared_row_norms, (const float *, size_t, size_t, float *)) \
+    KERNEL(float, squared_norm, (const float *, size_t)) \
+    KERNEL(double, product, (const float *, const float *, size_t)) \
+    KERNEL(void, scale_rows, (float *, const float *, size_t, size_t)) \
+    KERNEL(void, add_scaled, (float *, const float *, float, size_t)) \
+    KERNEL(void, add_rows, (float *, const float *, size_t, size_t)) \
+    KERNEL(void, softmax_loss, \
+                 (const float *, const uint8_t *, size_t, size_t, float, float *, double *, size_t *)) \
+    KERNEL(void, descend_sgd, \
+                 (float *, float *, const float *, const float *, float, float, float, float, size_t)) \
+    KERNEL(void, skinny_forward, \
+                 (const float *, const float *, const float *, size_t, size_t, size_t, float *)) \
+    KERNEL(void, skinny_weight_gradient, \
+                 (const float *, const float *, size_t, size_t, size_t, float *)) \
+    KERNEL(void, convolution_forward, \
+                 (const struct aegis_convolution *, const float *, const float *, const float *, \
+                  float *)) \
+    KERNEL(void, convolution_weight_gradient, \
+                 (const struct aegis_convolution *, const float *, const float *, int, float *)) \
+    KERNEL(void, convolution_input_gradient, \
+                 (const struct aegis_convolution *, const float *, const float *, float *)) \
+    KERNEL(void, max_pool, (const struct aegis_pooling *, const float *, float *)) \
+    KERNEL(void, max_pool_gradient, \
+                 (const struct aegis_pooling *, const float *, const float *, const float *, float *))
+
 /// The kernels for one kind of processor.
 struct aegis_kernels {
     const char *name;
-#define AEGIS_KERNEL(result, name, parameters) result (*name) parameters;
-#include "aegis_kernel_list.h"
-#undef AEGIS_KERNEL
+#define AEGIS_FIELD(result, name, parameters) result (*name) parameters;
+    AEGIS_KERNELS(AEGIS_FIELD)
+#undef AEGIS_FIELD
 };
 
 /// Those by this name; null where this processor can't run them. For tests: the functions above
