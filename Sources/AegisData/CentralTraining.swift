@@ -213,20 +213,24 @@ package enum CentralTrainingError: Error, Hashable, Sendable {
     case noise(Double)
 }
 
-/// The accountant that training in one place uses.
+/// The accountant that training in one place uses: the smaller of the two sound bounds.
 package enum PrivacyCost {
     package static func epsilon(
         noiseMultiplier: Double, samplingRate: Double, steps: Int, delta: Double
     ) -> Double {
-        SampledGaussian(samplingRate: samplingRate, noiseMultiplier: noiseMultiplier)
-            .map { RDPAccountant.epsilon($0, steps: steps, delta: delta) } ?? .infinity
+        guard
+            let phase = try? PrivacyPhase(
+                samplingRate: samplingRate, noiseMultiplier: noiseMultiplier, steps: steps)
+        else { return .infinity }
+        return PrivacyAccountant([phase], .best).epsilon(atDelta: delta)
     }
 
     package static func noiseMultiplier(
         epsilon: Double, delta: Double, samplingRate: Double, steps: Int
     ) throws(CalibrationError) -> Double {
         try Calibration.noiseMultiplier(
-            epsilon: epsilon, delta: delta, samplingRate: samplingRate, steps: steps)
+            epsilon: epsilon, delta: delta, samplingRate: samplingRate, steps: steps,
+            accountant: .best)
     }
 }
 

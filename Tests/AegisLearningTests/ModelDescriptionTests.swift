@@ -98,7 +98,7 @@ struct ModelDescriptionTests {
 
     @Test("JSON numbers, words and depth; anything else is an error with its place")
     func json() throws {
-        let text = #"{"a":[1,-2.5,1e-05,true,false,null,"ü\n"],"b":{}}"#
+        let text = #"{"a":[1,-2.5,1e-05,true,false,null,"ü\u000a"],"b":{}}"#
         #expect(try DeclarationValue(json: text).json == text)
         let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
         for wrong in ["", "{", "[1,]", "nul", "1 2", "{\"a\":1,\"a\":2}", "[1e999]", "-", deep] {

@@ -22,7 +22,9 @@ struct LearningCommandTests {
             """
             name: kinds
             source: {format: csv, path: data.csv}
-            columns: [{name: x, type: number, min: 0, max: 1}, {name: y, type: number, min: 0, max: 6}]
+            columns:
+              - {name: x, type: number, min: 0, max: 1}
+              - {name: y, type: number, min: 0, max: 6}
             target: {column: kind, values: [low, high]}
             split: {test: 0.25}
             """)

@@ -58,7 +58,7 @@ struct Experiment {
     private let honest: [Records]
     private let test: Records
     private let triggered: Records
-    private let network: Network
+    private let model: Model
 
     init(_ setting: Setting, images: ImageFolder, split: Split, seed: UInt64) throws {
         self.setting = setting
@@ -71,12 +71,9 @@ struct Experiment {
             features: images.testPixels, labels: images.testLabels, classes: ImageFolder.classes,
             scaling: .fashionMNIST)
         triggered = try Self.triggered(images)
-        guard
-            let network = Network(
-                inputs: images.pixelsPerImage, hidden: setting.hidden,
-                classes: ImageFolder.classes)
-        else { throw ExperimentError.impossibleNetwork }
-        self.network = network
+        model = try Model.multilayerPerceptron(
+            inputs: images.pixelsPerImage, hidden: setting.hidden,
+            classes: ImageFolder.classes)
     }
 
     /// The hostile nodes are the last ones.
@@ -90,7 +87,7 @@ struct Experiment {
             }
         }
         var adversary = Adversary(attack, count: hostileCount, seed: seed)
-        var parameters = network.initialParameters(seed: seed)
+        var parameters = model.initialParameters(seed: seed)
         for round in 1...setting.rounds {
             let updates = try (0..<setting.nodes).map { node in
                 try train(parameters, records[node], node: node, round: round)
@@ -114,22 +111,21 @@ struct Experiment {
             }
         }
         return Outcome(
-            accuracy: 100 * network.evaluate(parameters, on: test).accuracy,
-            backdoorSuccess: 100 * network.evaluate(parameters, on: triggered).accuracy)
+            accuracy: 100 * model.evaluate(parameters, on: test).accuracy,
+            backdoorSuccess: 100 * model.evaluate(parameters, on: triggered).accuracy)
     }
 
     private func train(
         _ base: [Float], _ records: Records, node: Int, round: Int
     ) throws -> [Float] {
-        let trainer = DPSGDTrainer(
-            TrainingPlan(
-                network: network, steps: setting.localSteps, expectedBatch: setting.batch,
-                learningRate: setting.learningRate, momentum: 0))
+        let plan = TrainingPlan(
+            model: model, steps: setting.localSteps, expectedBatch: setting.batch,
+            learningRate: LearningRate(setting.learningRate))
         var generator = SplitMix64(
             seed: seed &* 1_000_003 &+ UInt64(node * 10_007 + round))
         do {
-            return try trainer.trainWithoutPrivacy(
-                from: base, on: records,
+            return try Trainer.trainWithoutPrivacy(
+                plan, from: base, on: records,
                 samplingRate: min(1, Double(setting.batch) / Double(records.count)),
                 using: &generator
             ).update
@@ -168,6 +164,5 @@ struct Experiment {
 }
 
 enum ExperimentError: Error {
-    case impossibleNetwork
     case malformedResults(line: Int)
 }

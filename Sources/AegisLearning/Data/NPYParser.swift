@@ -153,10 +153,11 @@ private struct PythonLiteral {
         var columnMajor: Bool?
         try expect("{")
         while !accept("}") {
-            let key = try string()
+            let key = try string(else: .malformedHeader)
             try expect(":")
             switch key {
-            case "descr": type = try string()
+            // A list here is a record type.
+            case "descr": type = try string(else: .unsupportedType("record"))
             case "fortran_order": columnMajor = try flag()
             case "shape": shape = try tuple()
             default: throw .malformedHeader
@@ -170,12 +171,9 @@ private struct PythonLiteral {
         return (type, columnMajor, shape)
     }
 
-    private mutating func string() throws(NPYError) -> String {
+    private mutating func string(else error: NPYError) throws(NPYError) -> String {
         skipSpace()
-        guard offset < bytes.count, "'\"".utf8.contains(bytes[offset]) else {
-            // A list here is a record type.
-            throw .unsupportedType("record")
-        }
+        guard offset < bytes.count, "'\"".utf8.contains(bytes[offset]) else { throw error }
         let quote = bytes[offset]
         guard let end = bytes[(offset + 1)...].firstIndex(of: quote) else {
             throw .malformedHeader

@@ -1,7 +1,11 @@
+import AegisCore
+import AegisCrypto
 import AegisData
 import AegisLearning
+import AegisStore
 
-/// Where a declared data set's records are: a folder in MNIST's layout, or a declaration of its own.
+/// Where a declared data set's records are: a folder in MNIST's layout, or a declaration of its
+/// own.
 enum DatasetSource: Sendable {
     case images(folder: String)
     case declared(path: String)
