@@ -40,9 +40,9 @@ extension Rows {
                 memory.rows + index * stride)
         }
         aggregation_sort_f32(level, memory.rows, stride, network.rows, network.comparators)
-        let sorted = ranks.map { Optional(UnsafeRawPointer(memory.rows + $0 * stride)) }
         aggregation_combine_f32(
-            level, sorted, nil, sorted.count, 0, block.count, Double(sorted.count), memory.sums)
+            level, memory.pointers(to: ranks, stride: stride), nil, ranks.count, 0, block.count,
+            Double(ranks.count), memory.sums)
         aggregation_round(level, memory.sums, block.count, result + block.lowerBound)
         memory.tally.sample(block) { row in
             aggregation_outside_f32(
@@ -187,6 +187,8 @@ private final class Tally {
 
 private final class FloatBlock {
     let tally: Tally
+    private var stride = 0
+    private var pointers: [UnsafeRawPointer?] = []
     let rows: UnsafeMutablePointer<Float>
     let sums: UnsafeMutablePointer<Double>
 
@@ -196,6 +198,15 @@ private final class FloatBlock {
             .bindMemory(to: Float.self, capacity: count * width)
         rows.initialize(repeating: 0, count: count * width)
         sums = allocateDoubles(width)
+    }
+
+    /// The same ones for every block but the last.
+    func pointers(to ranks: Range<Int>, stride: Int) -> [UnsafeRawPointer?] {
+        if stride != self.stride {
+            self.stride = stride
+            pointers = ranks.map { UnsafeRawPointer(rows + $0 * stride) }
+        }
+        return pointers
     }
 
     deinit {

@@ -8,11 +8,13 @@ static inline void TYPED(ask)(
     const void *const *rows, size_t rowCount, size_t row, size_t start, size_t count, size_t block
 ) {
     const size_t end = block + STEP < count ? block + STEP : count;
-    // After the last row comes the first one's next part.
-    const STORED *next = row < rowCount
-        ? (const STORED *)rows[row] + start
-        : (const STORED *)rows[row - rowCount < rowCount ? row - rowCount : 0] + start + count;
-    for (size_t k = block; k < end; k += 64 / sizeof(STORED)) __builtin_prefetch(next + k, 0, 2);
+    // After the last row comes the first one's next part, where it has one: asking is harmless.
+    const size_t first = row - rowCount < rowCount ? row - rowCount : 0;
+    const uintptr_t next = row < rowCount
+        ? (uintptr_t)rows[row] + start * sizeof(STORED)
+        : (uintptr_t)rows[first] + (start + count) * sizeof(STORED);
+    for (size_t k = block; k < end; k += 64 / sizeof(STORED))
+        __builtin_prefetch((const void *)(next + k * sizeof(STORED)), 0, 2);
 }
 
 static void TYPED(combine)(
@@ -29,8 +31,10 @@ static void TYPED(combine)(
         const STORED *restrict d = (const STORED *)rows[i + 3] + start;
         for (size_t block = 0; block < count; block += STEP) {
             const size_t end = block + STEP < count ? block + STEP : count;
-            for (size_t next = i + 4; next < i + 8; next++)
-                TYPED(ask)(rows, rowCount, next, start, count, block);
+            // Rows of binary64 are made block by block: they are near already.
+            if (sizeof(STORED) == sizeof(float))
+                for (size_t next = i + 4; next < i + 8; next++)
+                    TYPED(ask)(rows, rowCount, next, start, count, block);
             if (weights == NULL) {
                 for (size_t k = block; k < end; k++)
                     out[k] =
