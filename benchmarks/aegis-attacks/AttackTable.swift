@@ -2,8 +2,8 @@ import AegisReport
 import AegisSimulation
 import Glibc
 
-/// `aegis-attacks DATA OUT [--quick] [--softmax]`: trains a model under every attack, rule, split and seed,
-/// and writes what became of it. `benchmarks/attacks` calls it.
+/// `aegis-attacks DATA OUT [--quick] [--softmax]`: trains a model under every attack, rule, split
+/// and seed, and writes what became of it. `benchmarks/attacks` calls it.
 struct AttackTable {
     private let dataFolder: String
     private let outFolder: String

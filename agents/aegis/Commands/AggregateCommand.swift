@@ -12,7 +12,7 @@ package struct AggregateCommand: ParsableCommand {
             Reads safetensors files of float32 with the same tensors. Pre-steps stand before the \
             rule: nnm+trimmed-mean. The result's bits are the same on every machine.
 
-            Examples:
+            Example:
               aegis aggregate --list
               aegis aggregate --rule trimmed-mean --byzantine 1 a.safetensors b.safetensors \
             c.safetensors --save out.safetensors
