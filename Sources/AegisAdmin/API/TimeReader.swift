@@ -1,14 +1,14 @@
 /// Reads the times of RFC 3339 in UTC: `2026-03-01T09:30:00Z`, `…00.250Z`, and a date alone.
 enum TimeReader {
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970; what is before is 1970.
     static func milliseconds(_ text: String) -> UInt64? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 10, bytes[4] == dash, bytes[7] == dash,
             let year = number(bytes[0..<4]), let month = number(bytes[5..<7]),
-            let day = number(bytes[8..<10]), year >= 1970, (1...12).contains(month),
+            let day = number(bytes[8..<10]), (1...12).contains(month),
             (1...days(in: month, year)).contains(day)
         else { return nil }
-        let midnight = UInt64(daysSince1970(year, month, day)) * 86_400_000
+        let midnight = UInt64(max(0, daysSince1970(year, month, day))) * 86_400_000
         if bytes.count == 10 { return midnight }
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[10] == UInt8(ascii: "T"),
             bytes[13] == colon, bytes[16] == colon, let hour = number(bytes[11..<13]),
@@ -51,6 +51,7 @@ enum TimeReader {
     /// Counted in years that begin in March, as `Timestamp` does the other way.
     private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
+        guard year >= 1969 else { return 0 }
         let era = year / 400
         let yearOfEra = year % 400
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
