@@ -233,24 +233,3 @@ extension SQLiteTable.Row {
         }
     }
 }
-
-extension DatasetReader {
-    /// The files that the training records come from, and what is taken of them where that is not
-    /// all: what a privacy ledger knows the records by, whatever they are called.
-    package var origin: (files: [String], part: String) {
-        switch description.source {
-        case .csv(let file, _, _): ([path(file)], "")
-        case .sqlite(let file, let query): ([path(file)], query)
-        case .idx(let folder):
-            (
-                ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"].map { name in
-                    let plain = path(folder) + "/" + name
-                    return access(plain + ".gz", R_OK) == 0 ? plain + ".gz" : plain
-                }, ""
-            )
-        case .npy(let features, let labels, _): ([path(features), path(labels)], "")
-        case .npz(let file, let features, let labels, _):
-            ([path(file)], "\(features) \(labels)")
-        }
-    }
-}

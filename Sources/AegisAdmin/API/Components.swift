@@ -127,6 +127,16 @@ package enum Components {
         .init("accuracy", real, required: false), .init("epsilon_max", real, required: false),
         .init("delta", real, required: false), .init("noise_multiplier", real, required: false),
         .init("model", .digest, required: false),
+        .init(
+            "noise_to_signal", real,
+            "Of one step: above 1 a robust rule sees mostly noise.", required: false),
+        .init("warnings", .list(.text()), "What is allowed but unwise."),
+        .init(
+            "dropped",
+            .list(
+                .object([
+                    .init("peer", .text()), .init("dropped", count), .init("judged", count),
+                ])), "How often the rule left out whom."),
         .init("specification", .any, "What was submitted."),
     ])
 
@@ -141,6 +151,18 @@ package enum Components {
                     .init("node", .text()), .init("name", .text()), .init("seconds", real),
                     .init("loss", real, required: false), .init("accuracy", real, required: false),
                     .init("epsilon", real, required: false),
+                ]))),
+        .init("aggregation", explanation, "Whom the rule heard.", required: false),
+    ])
+
+    private static let explanation = Schema.object([
+        .init("rule", .text()), .init("score_meaning", .text()),
+        .init(
+            "verdicts",
+            .list(
+                .object([
+                    .init("node", .text()), .init("is_kept", .boolean), .init("share", real),
+                    .init("score", real),
                 ]))),
     ])
 

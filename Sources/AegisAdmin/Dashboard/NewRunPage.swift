@@ -1,12 +1,16 @@
 import AegisAPI
 import AegisPrivacy
+import AegisProtocol
 
 /// The form for a run: what it trains, and what that costs in privacy, seen before it is spent.
 enum NewRunPage {
     static let handler: Route.Handler = { desks, call in
         let mesh = try await desks.meshView()
         let datasets = try await desks.datasets.list().filter { $0.state != .retired }
+        // Those that need nothing but f; the others are for run files.
+        let plain = AggregationDeclaration.Rule.allCases.filter(\.needsOnlyByzantine)
         let rules = AggregationRules.views(participants: mesh.participants)
+            .filter { view in plain.contains { $0.rawValue == view.rule } }
         let shell = Shell(section: .runs, principal: call.principal)
         let head = Parts.head(
             "New run",

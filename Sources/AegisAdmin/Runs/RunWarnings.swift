@@ -5,7 +5,7 @@ import AegisReport
 package struct RunWarnings {
     /// d·s²/C² with s = C·σ/B, the deviation that the noise of a step has in each coordinate of
     /// an averaged gradient: the noise's squared length over the largest that a gradient can have.
-    /// Nil without privacy. Above 1 a robust rule sees mostly noise (Guerraoui et al. 2021;
+    /// Nil without privacy and for declared layers. Above 1 a robust rule sees mostly noise (Guerraoui et al. 2021;
     /// Allouah et al. 2023).
     package let noiseToSignal: Double?
     package let texts: [String]
@@ -27,10 +27,10 @@ package struct RunWarnings {
     }
 
     private static func noiseToSignal(_ run: RunSpecification) -> Double? {
-        guard let privacy = run.privacy else { return nil }
+        guard let privacy = run.privacy, let count = run.parameterCount else { return nil }
         let ratio =
             Double(privacy.noiseMultiplierMillionths) / 1e6 / Double(run.training.expectedBatch)
-        return Double(run.model.parameterCount) * ratio * ratio
+        return Double(count) * ratio * ratio
     }
 
     private static func noise(_ run: RunSpecification, _ noiseToSignal: Double) -> String {
@@ -41,7 +41,7 @@ package struct RunWarnings {
             : "\(name) can hide a hostile update no better than in the noise"
         let batch = Double(run.training.expectedBatch) * noiseToSignal.squareRoot()
         return "noise to signal is \(Decimal.fixed(noiseToSignal, places: 2)) in each step "
-            + "(d = \(run.model.parameterCount)): \(effect). It is below 1 from an "
+            + "(d = \(run.parameterCount ?? 0)): \(effect). It is below 1 from an "
             + "expected_batch of \(Int(batch.rounded(.up))) on, or with a smaller model; "
             + "see docs/AGGREGATION.md"
     }
@@ -60,15 +60,17 @@ extension AggregationDeclaration {
     }
 }
 
-extension ModelDeclaration {
-    /// Of images in MNIST's layout, which is what nodes train on.
-    fileprivate var parameterCount: Int {
-        let (inputs, classes) = (784, 10)
-        switch self {
+extension RunSpecification {
+    /// d of the run's model. Nil for declared layers: only who can hold the model counts those.
+    fileprivate var parameterCount: Int? {
+        let (inputs, classes) = (records.shape.reduce(1, *), records.classes)
+        switch model {
         case .softmax: return (inputs + 1) * classes
         case .multilayerPerceptron(let hidden):
             let widths = [inputs] + hidden + [classes]
             return zip(widths, widths.dropFirst()).reduce(0) { $0 + ($1.0 + 1) * $1.1 }
+        case .convolutional: return 25_680 + 33 * classes
+        case .layers: return nil
         case .none(let parameters): return parameters
         }
     }

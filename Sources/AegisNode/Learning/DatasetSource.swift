@@ -1,8 +1,5 @@
-import AegisCore
-import AegisCrypto
 import AegisData
 import AegisLearning
-import AegisStore
 
 /// Where a declared data set's records are: a folder in MNIST's layout, or a declaration of its
 /// own.

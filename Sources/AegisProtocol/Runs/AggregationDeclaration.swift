@@ -152,6 +152,9 @@ extension AggregationDeclaration.Rule {
         }
     }
 
+    /// Whether f says all of it: no other parameter, no weights.
+    package var needsOnlyByzantine: Bool { needed.isEmpty && !isWeighted }
+
     /// Whether it withstands any hostile update at all.
     package var isRobust: Bool { self != .mean && self != .weightedMean }
 

@@ -138,9 +138,9 @@ enum AggregationRules {
                     rule: rule, byzantine: byzantine, updateNormMaxMillionths: 1
                 ).updatesMin
             }
-            // The mean withstands none, whatever it is told.
+            // The means withstand none, whatever they are told.
             let most =
-                rule == .mean ? 0 : counts.lastIndex { $0 <= max(1, participants) } ?? 0
+                rule.isRobust ? counts.lastIndex { $0 <= max(1, participants) } ?? 0 : 0
             return AggregationRuleView(
                 rule: rule.rawValue, byzantineMax: most, updatesMin: Array(counts[0...most]))
         }
