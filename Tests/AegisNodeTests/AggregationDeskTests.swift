@@ -221,7 +221,8 @@ struct AggregationDeskTests {
             return try AggregationDesk(blobs: blobs).aggregate(
                 AggregateRequest(
                     specification: specification, round: number, base: base, parts: parts,
-                    holders: []))
+                    holders: [])
+            ).result
         }
         let first = try round(1, base: desk.initialModel(specification).model, in: blobs)
         #expect(blobs.byteCount(of: first.model) == ModelFile.modelByteCount(of: shape))

@@ -29,7 +29,12 @@ package enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable
     case text, json, yaml
 }
 
-/// What every command takes.
+/// Of the commands that need no admin.
+package enum ReportFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case text, json
+}
+
+/// What every command that asks the admin takes.
 package struct CommonOptions: ParsableArguments {
     @Option(help: "A context's file or name; else AEGIS_CONTEXT, else `aegis context use`.")
     package var context: String?

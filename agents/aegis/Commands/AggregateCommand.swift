@@ -75,7 +75,7 @@ package struct AggregateCommand: ParsableCommand {
     package var save: String?
 
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     @Argument(help: "The updates.", completion: .file(extensions: ["safetensors"]))
     package var files: [String] = []

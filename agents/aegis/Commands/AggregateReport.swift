@@ -79,7 +79,7 @@ struct AggregateReport {
 }
 
 extension AggregateReport {
-    static func list(_ output: OutputFormat) throws -> String {
+    static func list(_ output: ReportFormat) throws -> String {
         switch output {
         case .text:
             let blocks = RuleDescription.all.map { rule in

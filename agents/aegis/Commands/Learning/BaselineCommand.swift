@@ -28,7 +28,7 @@ package struct BaselineCommand: ParsableCommand {
     @Option(help: "Epochs of tuning; 0 for none.")
     package var tuneEpochs: Double = 1
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 

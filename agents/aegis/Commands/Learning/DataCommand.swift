@@ -23,7 +23,7 @@ package struct DataCommand: ParsableCommand {
         @Argument(help: "fashion-mnist, or a declaration: FILE.yaml (docs/DATA.md).")
         package var dataset: String
         @Option(help: "text or json.")
-        package var output: OutputFormat = .text
+        package var output: ReportFormat = .text
 
         package init() {}
 

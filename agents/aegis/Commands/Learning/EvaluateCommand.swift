@@ -33,7 +33,7 @@ package struct EvaluateCommand: ParsableCommand {
     @Option(help: "Threads.")
     package var threads: Int = 1
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 

@@ -28,7 +28,7 @@ package struct TrainCommand: ParsableCommand {
     @Flag(help: "Let --save replace a file.")
     package var overwrite = false
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 

@@ -5,7 +5,7 @@ import AegisReport
 
 /// What a training has shown and shows next, as text to write.
 struct TrainingScreen {
-    private let format: OutputFormat
+    private let format: ReportFormat
     private let live: Bool
     private let width: Int
     private var lineShown = false
@@ -15,7 +15,7 @@ struct TrainingScreen {
     private var lastAccuracy: Double?
     private var batch = 0.0
 
-    init(format: OutputFormat, live: Bool, width: Int) {
+    init(format: ReportFormat, live: Bool, width: Int) {
         self.format = format
         self.live = live
         self.width = width

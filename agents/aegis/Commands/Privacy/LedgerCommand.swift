@@ -84,7 +84,7 @@ package struct LedgerShow: AsyncParsableCommand {
     package var last: Int = 10
 
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 
@@ -193,7 +193,7 @@ package struct LedgerVerify: AsyncParsableCommand {
     package var anchor: String?
 
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 

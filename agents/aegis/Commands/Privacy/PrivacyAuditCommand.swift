@@ -29,7 +29,7 @@ package struct PrivacyAuditCommand: AsyncParsableCommand {
     package var significance: Double = 0.001
 
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 

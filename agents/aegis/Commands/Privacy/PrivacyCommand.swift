@@ -64,7 +64,7 @@ package struct PrivacyEpsilon: ParsableCommand {
     @Option(help: "A file of cases, one JSON object a line; - for standard input.")
     package var batch: String?
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 

@@ -29,7 +29,7 @@ package struct PrivacyPlan: ParsableCommand {
     @Option(help: "rdp, pld or best: the one that charges the run.")
     package var accountant: AccountantKind = .best
     @Option(help: "text or json.")
-    package var output: OutputFormat = .text
+    package var output: ReportFormat = .text
 
     package init() {}
 
