@@ -49,7 +49,7 @@ struct LedgerCommandTests {
         for part in [
             "chest: ε 0.", " of 8.0 spent at δ 1e-05", "at most ε 2.0 a run",
             "at least noise multiplier 0.5", "1 charge, 1 release, 3 lines, all of them sound",
-            "q 0.01, σ 1.0, 30 steps, exact noise", "2027-01-15T08:00:00Z", "abcd",
+            "q 0.01, σ 1.0, 30 steps, exact noise", "TIME (UTC)", "2027-01-15T08:00:00", "abcd",
             "head 2:sha256:",
         ] {
             #expect(text.contains(part), "\(part) in\n\(text)")

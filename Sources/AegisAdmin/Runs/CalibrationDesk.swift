@@ -21,13 +21,16 @@ enum CalibrationDesk {
                     hint: "allow a larger ε or δ, fewer steps, or a lower sampling rate")
             }
         }
-        guard let mechanism = SampledGaussian(samplingRate: rate, noiseMultiplier: sigma) else {
+        let course: [Double]
+        do {
+            course = try (1...10).map { tenth in
+                let phase = try PrivacyPhase(
+                    samplingRate: rate, noiseMultiplier: sigma,
+                    steps: max(1, Int((Double(steps) * Double(tenth) / 10).rounded())))
+                return PrivacyAccountant([phase]).epsilon(atDelta: delta)
+            }
+        } catch {
             throw Problem(.notReady, detail: "no mechanism has a noise of \(sigma)")
-        }
-        let course = (1...10).map { tenth in
-            RDPAccountant.epsilon(
-                mechanism, steps: max(1, Int((Double(steps) * Double(tenth) / 10).rounded())),
-                delta: delta)
         }
         guard let epsilon = course.last, epsilon.isFinite, epsilon < 1e300 else {
             throw Problem(
@@ -36,6 +39,6 @@ enum CalibrationDesk {
         }
         return CalibrationView(
             epsilon: epsilon, delta: delta, noiseMultiplier: sigma, samplingRate: rate,
-            steps: steps, accountant: "rdp", course: course)
+            steps: steps, accountant: "best", course: course)
     }
 }

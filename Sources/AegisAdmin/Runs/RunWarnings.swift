@@ -5,8 +5,8 @@ import AegisReport
 package struct RunWarnings {
     /// d·s²/C² with s = C·σ/B, the deviation that the noise of a step has in each coordinate of
     /// an averaged gradient: the noise's squared length over the largest that a gradient can have.
-    /// Nil without privacy and for declared layers. Above 1 a robust rule sees mostly noise (Guerraoui et al. 2021;
-    /// Allouah et al. 2023).
+    /// Nil without privacy and for declared layers. Above 1 a robust rule sees mostly noise
+    /// (Guerraoui et al. 2021; Allouah et al. 2023).
     package let noiseToSignal: Double?
     package let texts: [String]
 

@@ -12,7 +12,7 @@ package struct EvaluateCommand: ParsableCommand {
             a line for each node and one for the federation. With --against, a second model is \\
             measured on the same records, such as one that was trained alone.
 
-            Examples:
+            Example:
               aegis evaluate --model results/model.safetensors --architecture softmax \\
                 --dataset fashion-mnist
               aegis evaluate --model together.safetensors --against alone.safetensors \\

@@ -116,7 +116,7 @@ package struct LedgerShow: AsyncParsableCommand {
         text += "  head \(export.lines.count - 1):\(export.head)\n\n"
         let table = Table(
             [
-                .init("LINE", .right), .init("TIME"), .init("ACTION"), .init("RUN", cutTo: 8),
+                .init("LINE", .right), .init("TIME (UTC)"), .init("ACTION"), .init("RUN", cutTo: 8),
                 .init("ROUND", .right), .init("WHAT", cutTo: 20),
             ],
             rows: export.lines.suffix(max(0, last)).map { line in
