@@ -88,7 +88,7 @@ package final class MeshServer: Service {
             },
             eventLoopGroup: group, logger: logger)
         do {
-            try await server.run()
+            try await server.runUntilStopped()
             bound.fail(.notListening(configuration.address, reason: "stopped"))
         } catch {
             let failure = MeshServerError.notListening(

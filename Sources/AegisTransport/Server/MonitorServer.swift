@@ -67,7 +67,7 @@ package final class MonitorServer: Service {
             },
             eventLoopGroup: group, logger: logger)
         do {
-            try await server.run()
+            try await server.runUntilStopped()
             bound.fail(.notListening(address, reason: "stopped"))
         } catch {
             let failure = MeshServerError.notListening(address, reason: "\(error)")
