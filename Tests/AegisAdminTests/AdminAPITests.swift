@@ -9,7 +9,7 @@ import NIOHTTP1
 import NIOSSL
 import Testing
 
-@Suite("The admin API over real TLS", .timeLimit(.minutes(1))) struct AdminAPITests {
+@Suite("The admin API over real TLS", .timeLimit(.minutes(3))) struct AdminAPITests {
     private func problem(_ answer: RunningAdmin.Answer) throws -> Problem {
         #expect(answer.type == "application/problem+json")
         return try AegisAPI.decode(Problem.self, from: answer.body)
@@ -72,7 +72,7 @@ import Testing
     ) async throws -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["curl", "-s", "--max-time", "10"] + arguments
+        process.arguments = ["curl", "-s", "--max-time", "45"] + arguments
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice

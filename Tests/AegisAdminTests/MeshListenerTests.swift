@@ -10,7 +10,7 @@ import NIOHTTP1
 import NIOPosix
 import Testing
 
-@Suite("The admin's mesh listener over real TLS", .timeLimit(.minutes(1)))
+@Suite("The admin's mesh listener over real TLS", .timeLimit(.minutes(3)))
 struct MeshListenerTests {
     /// A node with a client of its own, connected to whoever answers as the admin.
     private struct Visitor {

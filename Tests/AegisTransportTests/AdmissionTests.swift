@@ -13,7 +13,7 @@ import X509
 
 import enum Crypto.P256
 
-@Suite("Who is not let in, tried with other programs' TLS", .timeLimit(.minutes(1)))
+@Suite("Who is not let in, tried with other programs' TLS", .timeLimit(.minutes(3)))
 struct AdmissionTests {
     private let directory: TemporaryDirectory
     private let north: Participant
@@ -30,7 +30,7 @@ struct AdmissionTests {
         _ more: [String] = []
     ) async throws -> String {
         var arguments = [
-            "curl", "-sk", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}",
+            "curl", "-sk", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}",
         ]
         if let leaf, let key {
             try Files.write(Array(leaf.utf8), to: directory.file("leaf.pem"))

@@ -82,8 +82,11 @@ enum RunPage {
                 + Parts.panel(
                     "Rounds", id: "rounds",
                     note: rounds.isEmpty
-                        ? nil : "Filled: the update took part. Hollow: it did not.",
+                        ? nil
+                        : "Filled: the rule used the update. Square: it left it out. "
+                            + "Hollow: none took part.",
                     table(run, rounds, participants: progress.nodes.map(\.name)))
+                + leftOut(run)
                 + specification(run, mesh))
     }
 
@@ -223,13 +226,36 @@ enum RunPage {
 
     private static func dots(_ round: RoundView, _ participants: [String]) -> HTML {
         let all = participants.isEmpty ? round.participants : participants
+        let dropped = round.aggregation?.dropped ?? []
+        let rule = round.aggregation?.rule ?? ""
         let dots = all.map { name -> HTML in
-            round.participants.contains(name)
+            if dropped.contains(name) {
+                return "<i class=\"left\" title=\"\(name): left out by \(rule)\"></i>"
+            }
+            return round.participants.contains(name)
                 ? "<i title=\"\(name) took part\"></i>"
                 : "<i class=\"out\" title=\"\(name) did not take part\"></i>"
         }
+        let left = dropped.isEmpty ? "" : ", left out: " + dropped.joined(separator: ", ")
         return "<span class=\"dots\" role=\"img\" aria-label=\"\(round.participants.count) of "
-            + "\(all.count)\">\(HTML.all(dots))</span><small>\(round.participants.count)</small>"
+            + "\(all.count)\(left)\">\(HTML.all(dots))</span>"
+            + "<small>\(round.participants.count)</small>"
+    }
+
+    /// Whose updates the rule keeps leaving out.
+    private static func leftOut(_ run: RunView) -> HTML {
+        let counts = run.dropped.filter { $0.dropped > 0 }
+        guard !counts.isEmpty else { return "<div id=\"left-out\" data-live></div>" }
+        let table = Parts.table(
+            [.init("Participant"), .init("Left out", number: true), .init("Of", number: true)],
+            label: "Left out by the rule",
+            rows: counts.sorted { $0.dropped > $1.dropped }.map { count in
+                ["\(count.peer)", "\(count.dropped)", "\(count.judged)"]
+            })
+        return "<div id=\"left-out\" data-live>"
+            + Parts.panel(
+                "Left out by the rule", note: "Rounds in which it gave an update.", table)
+            + "</div>"
     }
 
     private static func specification(_ run: RunView, _ mesh: MeshView) -> HTML {
