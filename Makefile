@@ -33,7 +33,7 @@ lint: tools ## Check formatting, scripts and the CI workflow
 	@tools/lint
 
 format: ## Rewrite the Swift files in the project's format
-	@swift format -i -r --configuration .swift-format Package.swift Sources Tests agents
+	@swift format -i -r --configuration .swift-format Package.swift Sources Tests agents simulations
 
 api: setup ## Check the admin API from outside: OpenAPI, made-up requests, TLS
 	@tools/build

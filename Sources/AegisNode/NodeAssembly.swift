@@ -27,17 +27,18 @@ struct NodeAssembly: Sendable {
         genesis: Genesis, leaves: LeafIssuer, leaf: LeafInUse, renewal: RenewalRequest,
         group: any EventLoopGroup, logger: Logger
     ) throws {
-        let tls = leaf.leaf
         let node = identity.publicKey
         let rules = MeshRules(
             founding: genesis.founding.statement, genesis: genesis.statement,
             cryptography: Libsodium())
         let database = try NodeDatabase(path: directory.databasePath)
         let blobs = try BlobStore(directory: directory.blobsPath)
+        let isJournalMissing = access(directory.journalPath, F_OK) != 0
         journal = NodeJournal(
             journal: try Self.openJournal(directory.journalPath, node: node),
             signer: EnvelopeSigner(identity))
-        let durable = try Self.restore(rules, database: database, journal: journal)
+        let durable = try Self.restore(
+            rules, database: database, journal: journal, isJournalMissing: isJournalMissing)
         participant = try Participant(
             configuration: ParticipantConfiguration(
                 node: node, rules: rules, seed: UInt64(MachineClock.now.nanoseconds)),
@@ -45,7 +46,7 @@ struct NodeAssembly: Sendable {
         bindings = try BindingStore(
             of: rules.roster.nodes.filter { $0 != node } + [rules.admin], in: database)
         let client = MeshClient(
-            identity: tls, bindings: bindings.memory, eventLoopGroup: group)
+            identity: leaf.leaf, bindings: bindings.memory, eventLoopGroup: group)
         let mail = PeerMail(
             to: rules.roster.nodes.filter { $0 != node }, through: client, inbox: inbox)
         let status = StatusBoard(node: node.text, name: configuration.name)
@@ -67,8 +68,8 @@ struct NodeAssembly: Sendable {
                 trainer: trainer, history: history, logger: logger))
         let registry = RegistryBox(rules, bindings: bindings.memory)
         server = try MeshServer(
-            .init(address: try configuration.listeningAddress, mesh: rules.mesh), identity: tls,
-            blobs: blobs,
+            .init(address: try configuration.listeningAddress, mesh: rules.mesh),
+            identity: leaf.leaf, blobs: blobs,
             handler: MeshEndpoints(
                 inbox: inbox, mail: mail, database: database, status: status,
                 events: surroundings.events),
@@ -140,7 +141,7 @@ struct NodeAssembly: Sendable {
 
     /// Replays the commits on the disk and hands the core its own signatures back.
     private static func restore(
-        _ rules: MeshRules, database: NodeDatabase, journal: NodeJournal
+        _ rules: MeshRules, database: NodeDatabase, journal: NodeJournal, isJournalMissing: Bool
     ) throws -> DurableState {
         var chain = rules.initialState
         var tip: CommitRecord?
@@ -154,7 +155,10 @@ struct NodeAssembly: Sendable {
                 tip = record
             }
         }
-        return DurableState(chain: chain, tip: tip, records: try journal.restore())
+        // A node that has decided things and has no journal doesn't know what it signed.
+        return DurableState(
+            chain: chain, tip: tip, records: try journal.restore(),
+            isJournalLost: isJournalMissing && chain.height > 0)
     }
 }
 

@@ -9,6 +9,11 @@ package enum ProtocolLimits {
     package static let haveListSequenceMax = 256
     /// Commands in one value, and pending at one node (§2.4).
     package static let commandsMax = 64
+    /// Evidence in one value, and the largest: two proposals of a mesh of some twenty nodes.
+    package static let evidenceMax = 4
+    package static let evidenceBytesMax = 128 << 10
+    /// Refused proposals kept, to convict whoever votes for them (E6).
+    package static let unjustifiedMax = 2
     /// Votes or timeouts kept of one sender at one height; a correct sender needs the latest few.
     package static let statementsPerSenderMax = 4
     /// Updates kept of one sender for one round: two prove a fault (E4), more add nothing.

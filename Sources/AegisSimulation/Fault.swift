@@ -9,6 +9,7 @@ enum Fault: String {
     case crashOnSign = "crash right after signing"
     case tornWrite = "the write under way torn"
     case kill = "the coordinator killed"
+    case rollback = "the disk put back in time"
     case pause = "process paused"
     case clockJump = "clock jumps"
     case abstention = "gives no update"

@@ -76,6 +76,9 @@ package struct Scenario: Hashable, Sendable, Decodable {
         drawn.traitors = min(drawn.traitors, drawn.tolerance - drawn.twins)
         drawn.deadForever = min(
             drawn.deadForever, drawn.tolerance - drawn.twins - drawn.traitors)
+        drawn.rollbacks = min(
+            drawn.rollbacks,
+            drawn.tolerance - drawn.twins - drawn.traitors - drawn.deadForever)
         return drawn
     }
 }

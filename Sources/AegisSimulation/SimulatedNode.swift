@@ -8,6 +8,9 @@ struct SimulatedNode {
     let name: String
     /// A traitor, or one of two processes with one key. Nothing is promised to or asked of it.
     let isByzantine: Bool
+    /// Its disk went back in time: what it signs may contradict what it signed.
+    var isRolledBack = false
+    var snapshot: SimulatedDisk?
     /// What a traitor knows; nil for everybody else.
     var traitor: Traitor?
     var disk: SimulatedDisk
@@ -26,6 +29,8 @@ struct SimulatedNode {
     var clockOffset: Int
 
     var isUp: Bool { participant != nil }
+    /// Whether every rule binds it.
+    var isTrusted: Bool { !isByzantine && !isRolledBack }
 }
 
 extension TimerID {
@@ -56,6 +61,8 @@ enum SimulationEvent {
     case killCoordinator
     case pause
     case clockJump
+    case snapshot(node: Int)
+    case rollBack(node: Int)
     case heal
 
     /// Whose process must run for it to happen.
@@ -65,7 +72,9 @@ enum SimulationEvent {
             .trained(_, let node, _, _), .fetch(_, let node, _, _),
             .synchronise(_, _, let node, _):
             node
-        case .restart, .command, .partition, .killCoordinator, .pause, .clockJump, .heal: nil
+        case .restart, .command, .partition, .killCoordinator, .pause, .clockJump, .snapshot,
+            .rollBack, .heal:
+            nil
         }
     }
 }

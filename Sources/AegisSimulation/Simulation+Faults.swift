@@ -34,8 +34,11 @@ extension Simulation {
         }
         nodes[node].incarnation += 1
         for timer in TimerID.allCases { nodes[node].timers[timer.position] = nil }
+        // Two processes with one key would notice each other and fall silent, as they should.
+        let isTwin = nodes[node].isByzantine && nodes[node].traitor == nil
         let configuration = ParticipantConfiguration(
-            node: nodes[node].id, rules: rules, seed: setup.seed &+ UInt64(node))
+            node: nodes[node].id, rules: isTwin ? rules.breaking(.forgettingIgnored) : rules,
+            seed: setup.seed &+ UInt64(node))
         do {
             nodes[node].participant = try Participant(
                 configuration: configuration, restoring: nodes[node].disk.durable)
@@ -86,6 +89,25 @@ extension Simulation {
         where nodes[node].id == status.coordinator && isKept(.kill, at: node) {
             crash(node)
         }
+    }
+
+    /// The last nodes' disks are put back to how they were some time before.
+    mutating func scheduleRollbacks() {
+        for count in 0..<options.rollbacks {
+            let node = nodes.count - 1 - count
+            let first = random[.process].below(options.faultMilliseconds)
+            let second = first + random[.process].below(options.faultMilliseconds - first)
+            queue.schedule(.snapshot(node: node), at: first)
+            queue.schedule(.rollBack(node: node), at: second)
+        }
+    }
+
+    /// A restored snapshot of the machine (§2.11).
+    mutating func rollBack(_ node: Int) {
+        guard let snapshot = nodes[node].snapshot, isKept(.rollback, at: node) else { return }
+        crash(node)
+        nodes[node].disk = snapshot
+        nodes[node].isRolledBack = true
     }
 
     /// A process stands still; what reaches it waits.

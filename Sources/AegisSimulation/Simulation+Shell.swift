@@ -26,7 +26,7 @@ extension Simulation {
             note(UInt64(time) &* 31 &+ UInt64(node) &* 7 &+ UInt64(effects.count))
             guard let next = perform(effects, at: node) else { return crash(node) }
             inputs += next
-            if !nodes[node].isByzantine, let participant = nodes[node].participant {
+            if nodes[node].isTrusted, let participant = nodes[node].participant {
                 checker.bound(node, by: participant.bindings)
                 if !participant.isWithinLimits {
                     checker.fail("I17: \(nodes[node].name) holds more than its limits allow")
@@ -46,7 +46,7 @@ extension Simulation {
             switch effect {
             case .persist(let journalRecord):
                 nodes[node].disk.append(journalRecord)
-                if !nodes[node].isByzantine { checker.learns(node, journalRecord) }
+                if nodes[node].isTrusted { checker.learns(node, journalRecord) }
             case .sign(let slot, let payload, let peers):
                 guard let signing = sign(slot, payload, to: peers, at: node) else { return nil }
                 batch.append(signing)
@@ -79,7 +79,7 @@ extension Simulation {
         for signing in batch {
             let slot = signing.slot
             record(node, "signs \(slot.words) \(words(slot, signing.payload))")
-            if !nodes[node].isByzantine {
+            if nodes[node].isTrusted {
                 checker.signs(
                     node, nodes[node].id, slot, signing.payload, nodes[node].disk)
             }

@@ -63,8 +63,11 @@ extension Simulation {
     /// Elected, it proposes another value than what is certified, with those timeouts that say
     /// least of it.
     private mutating func hideCertificate(_ traitor: Traitor, at node: Int) {
+        let convicted = checker.chain.last?.state.convicted ?? []
         for view in Set([traitor.view, max(traitor.view, 1) - 1]).sorted()
-        where rules.coordinator(height: traitor.height, view: view + 1) == traitor.id {
+        where rules.coordinator(
+            height: traitor.height, view: view + 1, convicted: convicted) == traitor.id
+        {
             let all = traitor.timeouts(of: view)
             let count = rules.roster.quorum - random[.traitor].below(2)
             guard all.count >= count, count > 0 else { continue }
@@ -179,7 +182,9 @@ extension Simulation {
             envelopes.append(
                 cryptography.sign(.haveList, from: nodes[node].id, payload: other.payload))
         }
-        let bytes = Body(lists: envelopes, commands: body.commands).encoded
+        let bytes = Body(
+            lists: envelopes, commands: body.commands, evidence: body.evidence
+        ).encoded
         header.body = cryptography.digest(bytes)
         let before = checker.chain.last?.state ?? rules.initialState
         let times = lists.map(\.wallTime).sorted()

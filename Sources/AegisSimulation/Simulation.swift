@@ -82,6 +82,7 @@ package struct Simulation {
         ] where interval > 0 {
             queue.schedule(event, at: interval)
         }
+        scheduleRollbacks()
         queue.schedule(.heal, at: options.faultMilliseconds)
         let end = options.faultMilliseconds + options.healMilliseconds
         while checker.violation == nil, let (at, event) = queue.next() {
@@ -131,6 +132,8 @@ package struct Simulation {
         case .killCoordinator: killCoordinator()
         case .pause: pause()
         case .clockJump: clockJump()
+        case .snapshot(let node): nodes[node].snapshot = nodes[node].disk
+        case .rollBack(let node): rollBack(node)
         case .heal: heal()
         }
     }

@@ -149,6 +149,7 @@ struct SimulationChecker {
         if header.committedTime <= before.committedTime {
             fail("I15: committed time went back at height \(header.height)")
         }
+        checkConvictions(commit.state, nodes)
         check(commit, after: before, nodes)
         chain.append((digest, commit.state))
     }
@@ -172,7 +173,15 @@ struct SimulationChecker {
         if expected.model != commit.header.model || expected.aggregate != commit.header.aggregate {
             fail("I2: the model of height \(commit.header.height) isn't what its updates give")
         }
-        checkInclusion(commit.header, commit.included, honest.map(\.id))
+        checkInclusion(
+            commit.header, commit.included, nodes.filter(\.isTrusted).map(\.id))
+    }
+
+    /// I13: no evidence against a node that keeps the rules and never went back in time.
+    private mutating func checkConvictions(_ state: ChainState, _ nodes: [SimulatedNode]) {
+        for node in nodes where node.isTrusted && state.convicted.contains(node.id) {
+            fail("I13: \(node.name) is honest and was convicted at height \(state.height)")
+        }
     }
 
     /// I10: what all honest nodes held when they said so takes part.
@@ -236,7 +245,7 @@ extension SimulatedDisk {
             case .timeoutCertificate(let election):
                 guard let one = election.highest else { return false }
                 certificate = one
-            case .signed, .proposal, .update: return false
+            case .signed, .proposal, .update, .silence: return false
             }
             guard
                 let vote = certificate.votes.first.flatMap({

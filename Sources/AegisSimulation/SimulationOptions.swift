@@ -34,6 +34,8 @@ package struct SimulationOptions: Hashable, Sendable {
     package var coordinatorKillInterval = 0
     /// Nodes that never come back once everything heals.
     package var deadForever = 0
+    /// Nodes whose disk is once put back to an earlier state.
+    package var rollbacks = 0
     /// Milliseconds between two pauses of a process, and how long one lasts at most.
     package var pauseInterval = 0
     package var pauseMilliseconds = 0
@@ -86,7 +88,8 @@ package struct SimulationOptions: Hashable, Sendable {
         ("straggling", \.straggling), ("partitionInterval", \.partitionInterval),
         ("crashRate", \.crashRate), ("crashOnSign", \.crashOnSign), ("tornWrite", \.tornWrite),
         ("coordinatorKillInterval", \.coordinatorKillInterval), ("deadForever", \.deadForever),
-        ("pauseInterval", \.pauseInterval), ("pauseMilliseconds", \.pauseMilliseconds),
+        ("rollbacks", \.rollbacks), ("pauseInterval", \.pauseInterval),
+        ("pauseMilliseconds", \.pauseMilliseconds),
         ("slow", \.slow), ("skewMilliseconds", \.skewMilliseconds),
         ("clockJumpInterval", \.clockJumpInterval), ("twins", \.twins),
         ("traitors", \.traitors), ("equivocation", \.equivocation),
@@ -100,7 +103,7 @@ package struct SimulationOptions: Hashable, Sendable {
     /// Those whose removal makes a failure simpler; the others say what mesh it is.
     package static let faults: Set<String> = [
         "loss", "duplication", "straggling", "partitionInterval", "crashRate", "crashOnSign",
-        "tornWrite", "coordinatorKillInterval", "deadForever", "pauseInterval", "slow",
+        "tornWrite", "coordinatorKillInterval", "deadForever", "rollbacks", "pauseInterval", "slow",
         "skewMilliseconds", "clockJumpInterval", "twins", "traitors", "equivocation",
         "doubleVote", "withholding", "lateness", "forgery", "replay", "wrongDigest", "garbage",
         "lyingTimeout", "falseList", "secondUpdate", "hiddenCertificate", "abstention",

@@ -30,7 +30,7 @@ struct Traitor {
         case .timeoutCertificate(let election):
             for envelope in election.timeouts { see(envelope) }
             if let highest = election.highest { see(highest) }
-        case .commit: break
+        case .commit, .hello, .helloReply, .evidence: break
         }
     }
 

@@ -62,6 +62,9 @@ extension Event {
         case .runStarted(_, let name): "starts run \(name)"
         case .runEnded(_, let outcome): "ends the run: \(outcome)"
         case .catchingUp(let height, let seen): "at \(height), asks for \(seen)"
+        case .accused(let node, let offence): "accuses \(node.short) of \(offence)"
+        case .convicted(let node): "sees \(node.short) convicted"
+        case .silenced(let height): "signs nothing through height \(height)"
         case .forked(let height): "sees a fork at \(height)"
         }
     }

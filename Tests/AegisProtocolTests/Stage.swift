@@ -48,6 +48,7 @@ struct Stage {
             participants.append(try participant(index))
             handle(.start, at: index)
         }
+        deliver()
         messages = []
     }
 
@@ -87,6 +88,7 @@ struct Stage {
     mutating func restart(_ index: Int) throws {
         timers[index] = [:]
         effects[index] = []
+        now = now + .seconds(1)
         participants[index] = try participant(index)
         handle(.start, at: index)
     }

@@ -39,6 +39,18 @@ struct EventLog: Sendable {
             logger.error(
                 "the proposal names another aggregate than this node computed",
                 metadata: place(height, view, coordinator: coordinator))
+        case .accused(let node, let offence):
+            logger.error(
+                "two contradicting signatures: a traitor",
+                metadata: ["participant": "\(name(of: node))", "offence": "\(offence)"])
+        case .convicted(let node):
+            logger.error(
+                "convicted: coordinates nothing, its updates don't count",
+                metadata: ["participant": "\(name(of: node))"])
+        case .silenced(let height):
+            logger.critical(
+                "the journal lacks what this node signed: it signs nothing yet",
+                metadata: ["through": "\(height)"])
         case .forked(let height):
             logger.critical(
                 "two certificates for one height: this node signs nothing more",

@@ -77,12 +77,25 @@ package struct NodeJournal: Sendable {
         return records
     }
 
+    /// Whether the record still keeps this node from signing.
+    private static func isSilence(
+        _ record: AegisStore.JournalRecord, beyond height: UInt64
+    ) -> Bool {
+        guard
+            case .silence(let through)? = try? AegisProtocol.JournalRecord(
+                decoding: record.payload)
+        else { return false }
+        return through > height
+    }
+
     /// Drops what the commit of `height` has closed for good: statements of agreements up to it,
     /// and updates of runs that are over.
     package func compact(upTo height: UInt64, active run: RunID?) throws {
         guard journal.byteCount > Self.compactionBytes else { return }
         try journal.compact { record in
-            guard let slot = JournalSlot(record) else { return false }
+            guard let slot = JournalSlot(record) else {
+                return Self.isSilence(record, beyond: height)
+            }
             guard let value = try? CBOR.decode(slot.key),
                 let signingSlot = try? SigningSlot(value)
             else { return true }

@@ -120,11 +120,16 @@ final class RunHistory: Sendable {
         }
         guard header.kind == .round, let specification else { return nil }
         let view = Self.view(of: record)
+        let convictedBefore = chain.convicted.filter { node in
+            !header.convicted.contains { rules.roster.entries[$0].node == node }
+        }
         let seconds = began.map { (ended - $0) / .seconds(1) } ?? 0
         let measurement = RoundMeasurement(
             run: specification.run.description, round: header.round, height: header.height,
             view: Int(view),
-            coordinator: rules.coordinator(height: header.height, view: view).text,
+            coordinator: rules.coordinator(
+                height: header.height, view: view, convicted: convictedBefore
+            ).text,
             participants: header.included.map { rules.roster.entries[$0].node.text },
             seconds: seconds, loss: nil, accuracy: nil,
             epsilon: status.current.privacy.first { $0.dataset == specification.dataset }?.epsilon,

@@ -13,6 +13,9 @@ package struct ChainState: Hashable, Sendable {
     package private(set) var active: ActiveRun?
     /// In the order in which they ended; the newest `ProtocolLimits.finishedRunsMax`.
     package private(set) var finished: [FinishedRun]
+    /// Proved traitors, in the order of their ids: they coordinate nothing and none of their
+    /// updates counts, for good (§2.9).
+    package private(set) var convicted: [NodeID]
 
     package init(genesis: Digest, foundedAt: UInt64) {
         height = 0
@@ -21,6 +24,7 @@ package struct ChainState: Hashable, Sendable {
         lastCommandSequence = 0
         active = nil
         finished = []
+        convicted = []
     }
 }
 
@@ -73,6 +77,8 @@ package enum ChainError: Error, Hashable, Sendable {
     case wrongRound
     case command(sequence: UInt64, CommandRefusal)
     case noCommands
+    /// The place in the roster.
+    case alreadyConvicted(Int)
 }
 
 /// Why a command can't be applied.
@@ -127,11 +133,18 @@ extension ChainState {
         next.height = header.height
         next.tip = digest
         next.committedTime = header.committedTime
+        for index in header.convicted {
+            guard index < roster.count, !next.convicted.contains(roster.entries[index].node) else {
+                throw .alreadyConvicted(index)
+            }
+            next.convicted.append(roster.entries[index].node)
+        }
+        next.convicted.sort()
         switch header.kind {
         case .round: try next.closeRound(header)
         case .skip: try next.skipRound(header)
         case .configuration:
-            guard !commands.isEmpty else { throw .noCommands }
+            guard !commands.isEmpty || !header.convicted.isEmpty else { throw .noCommands }
             for command in commands {
                 if let refusal = next.refusal(
                     of: command, mesh: mesh, roster: roster, at: header.committedTime)

@@ -37,6 +37,13 @@ package struct MeshRules: Sendable {
         return rules
     }
 
+    /// For simulations.
+    package func breaking(_ breaches: RuleBreaches) -> MeshRules {
+        var rules = self
+        rules.breaches.formUnion(breaches)
+        return rules
+    }
+
     /// q: the signatures that decide.
     var quorum: Int { roster.quorum - (breaches.contains(.smallQuorum) ? 1 : 0) }
 
@@ -55,10 +62,18 @@ package struct MeshRules: Sendable {
         breaches.contains(.singleVoucher) ? 1 : roster.inclusionThreshold
     }
 
-    /// The coordinator of a view: round robin over the roster, nothing to grind (§2.3).
-    package func coordinator(height: UInt64, view: UInt32) -> NodeID {
-        let index = (height % UInt64(roster.count) + UInt64(view)) % UInt64(roster.count)
-        return roster.entries[Int(index)].node
+    /// The coordinator of a view: round robin over the roster without those whom the chain has
+    /// convicted before this height; nothing to grind (§2.3).
+    package func coordinator(
+        height: UInt64, view: UInt32, convicted: [NodeID] = []
+    ) -> NodeID {
+        let all = roster.nodes
+        // More than f convictions would say that the roster itself can't be trusted.
+        let left = convicted.isEmpty ? all : all.filter { !convicted.contains($0) }
+        let eligible = left.count >= all.count - roster.faultTolerance ? left : all
+        let index =
+            (height % UInt64(eligible.count) + UInt64(view)) % UInt64(eligible.count)
+        return eligible[Int(index)]
     }
 
     /// Whether a header is what it should be.

@@ -33,6 +33,10 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
     package static let timeUnchecked = RuleBreaches(rawValue: 1 << 12)
     /// Nobody helps a peer that is behind.
     package static let stragglersIgnored = RuleBreaches(rawValue: 1 << 13)
+    /// A node signs at once after a start, whatever it may have forgotten. Not among the named: it
+    /// makes twins of two processes with one key.
+    package static let forgettingIgnored = RuleBreaches(rawValue: 1 << 14)
+
     /// Their names, as on the simulator's command line.
     package static let named: [(name: String, breach: RuleBreaches)] = [
         ("smallQuorum", .smallQuorum), ("electionByFew", .electionByFew),

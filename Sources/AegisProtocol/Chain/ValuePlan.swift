@@ -39,17 +39,21 @@ extension MeshRules {
 
     /// What these lists and commands decide after `state`.
     func plan(
-        after state: ChainState, lists: [Placed<HaveList>], commands: [SignedCommand]
+        after state: ChainState, lists: [Placed<HaveList>], commands: [SignedCommand],
+        evidence: [KnownEvidence]
     ) throws(ValueError) -> ValuePlan {
         guard lists.count >= quorum else { throw .tooFewLists(lists.count) }
         try checkPlaces(of: lists, height: state.height + 1)
         let body = Body(
-            lists: lists.map(\.envelope), commands: commands.map(\.envelope)
+            lists: lists.map(\.envelope), commands: commands.map(\.envelope),
+            evidence: evidence.map(\.evidence)
         ).encoded
         let time = committedTime(after: state, lists: lists)
         var header = Header(
             height: state.height + 1, kind: .configuration, previous: state.tip,
             roster: rosterDigest, body: cryptography.digest(body), committedTime: time)
+        header.convicted = evidence.map(\.conviction.index)
+        try checkConvictions(header.convicted, after: state)
         header.listView = lists[0].statement.scope.view
         header.listSenders = lists.map(\.index)
         let cutOffs = lists.map(\.statement.cutOffMilliseconds)
@@ -58,7 +62,7 @@ extension MeshRules {
         header.cutOffDeviationMilliseconds = median(
             cutOffs.map { $0 > middle ? $0 - middle : middle - $0 })
         let forced = listed(at: inclusionThreshold, lists.map(\.statement.commands))
-        guard commands.isEmpty else {
+        guard commands.isEmpty, state.active != nil || evidence.isEmpty else {
             return try planConfiguration(
                 header, body: body, commands: commands, after: state, forced: forced)
         }
@@ -92,7 +96,11 @@ extension MeshRules {
         forced: [Digest]
     ) throws(ValueError) -> ValuePlan {
         guard let run = state.active else { throw .nothingToDecide }
-        let included = includedSet(of: lists.map(\.statement))
+        let guilty = Set(
+            header.convicted + state.convicted.compactMap { roster.index(of: $0) })
+        let included = includedSet(of: lists.map(\.statement)).filter {
+            !guilty.contains($0.index)
+        }
         var header = header
         header.run = run.specification.run
         header.round = run.round
@@ -149,6 +157,19 @@ extension MeshRules {
         return result
     }
 
+    /// Each once, in the order of the roster, and nobody who is convicted already.
+    private func checkConvictions(
+        _ convicted: [Int], after state: ChainState
+    ) throws(ValueError) {
+        var previous = -1
+        for index in convicted {
+            guard index > previous, !state.convicted.contains(roster.entries[index].node) else {
+                throw .evidenceOutOfPlace(index)
+            }
+            previous = index
+        }
+    }
+
     private func checkPlaces(
         of lists: [Placed<HaveList>], height: UInt64
     ) throws(ValueError) {
@@ -184,7 +205,14 @@ extension MeshRules {
             }
         }
         let commands = try open(body.commands, using: &opener)
-        let plan = try plan(after: state, lists: lists, commands: commands)
+        var evidence: [KnownEvidence] = []
+        for one in body.evidence {
+            do { evidence.append(try KnownEvidence(one, verify(one, using: &opener))) } catch {
+                throw .evidence(error)
+            }
+        }
+        let plan = try plan(
+            after: state, lists: lists, commands: commands, evidence: evidence)
         // Our own encoder made `plan.body` of the same envelopes.
         guard plan.body == bytes else { throw .bodyDiffers }
         return plan

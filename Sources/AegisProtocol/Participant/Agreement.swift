@@ -37,6 +37,8 @@ struct Agreement: Sendable {
 
     // What it heard at this height.
     var values: [KnownValue] = []
+    /// Proposals against what their election demands: whoever votes for one is a traitor (E6).
+    var unjustified: [SignedEnvelope] = []
     var certificates: [CertifiedValue] = []
     var votes1: StatementTable<Vote1>
     var votes2: StatementTable<Vote2>
@@ -131,6 +133,11 @@ struct StatementTable<Payload: AgreementStatement & Hashable>: Sendable {
     /// One statement of each sender that satisfies `predicate`, in the order of the roster.
     func matching(_ predicate: (Payload) -> Bool) -> [Placed<Payload>] {
         rows.compactMap { row in row.first { predicate($0.statement) } }
+    }
+
+    /// A statement of the sender at this place.
+    func first(of index: Int, where predicate: (Payload) -> Bool) -> Placed<Payload>? {
+        rows[index].first { predicate($0.statement) }
     }
 
     /// The highest view of which each sender has spoken, in the order of the roster.

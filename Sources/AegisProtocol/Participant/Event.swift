@@ -23,6 +23,12 @@ package enum Event: Hashable, Sendable {
     case runStarted(RunID, name: String)
     case runEnded(RunID, FinishedRun.Outcome)
     case catchingUp(height: UInt64, seen: UInt64)
+    /// This node holds a proof against that one; the next value carries it.
+    case accused(NodeID, Conviction.Offence)
+    case convicted(NodeID)
+    /// The disk went back in time, or the journal is gone, or somebody has this key: nothing is
+    /// signed up to this height.
+    case silenced(through: UInt64)
     /// Two certificates of one height: more traitors than the roster bears. Nothing is signed from
     /// here on.
     case forked(height: UInt64)
@@ -41,6 +47,7 @@ package enum Refusal: Error, Hashable, Sendable {
     case commit(CommitError)
     /// A timeout that names a certificate nobody has shown us (R6).
     case unsupportedTimeout
+    case evidence(EvidenceError)
     case tooMany
 }
 
@@ -84,6 +91,9 @@ package enum ValueError: Error, Hashable, Sendable {
     case tooFewUpdates(Int, needed: Int)
     case nothingToDecide
     case commandNotFromTheAdmin(NodeID)
+    case evidence(EvidenceError)
+    /// Not in the order of the roster, or against one who is convicted already.
+    case evidenceOutOfPlace(Int)
     /// Commands not in order, or one that can't be applied.
     case commandOutOfPlace(sequence: UInt64)
     /// A command that enough nodes hold is missing.

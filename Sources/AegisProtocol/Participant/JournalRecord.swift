@@ -14,6 +14,8 @@ package enum JournalRecord: Hashable, Sendable {
     case voteCertificate(VoteCertificate)
     /// The election that admitted this node to its view.
     case timeoutCertificate(TimeoutCertificate)
+    /// This node signs nothing up to this height: its disk has forgotten what it signed (§2.11).
+    case silence(through: UInt64)
 
     package var encoded: [UInt8] {
         switch self {
@@ -25,6 +27,8 @@ package enum JournalRecord: Hashable, Sendable {
             CBOR.array([4, .bytes(certificate.encoded)]).encoded
         case .timeoutCertificate(let certificate):
             CBOR.array([5, .bytes(certificate.encoded)]).encoded
+        case .silence(let height):
+            CBOR.array([6, .bytes(CBOR.unsigned(height).encoded)]).encoded
         }
     }
 
@@ -42,6 +46,11 @@ package enum JournalRecord: Hashable, Sendable {
         case 3: self = .update(try Self.envelope(content))
         case 4: self = .voteCertificate(try VoteCertificate(decoding: content))
         case 5: self = .timeoutCertificate(try TimeoutCertificate(decoding: content))
+        case 6:
+            guard case .unsigned(let height)? = try? CBOR.decode(content) else {
+                throw .wrongType(field: 1)
+            }
+            self = .silence(through: height)
         default: throw .outOfRange(field: 0)
         }
     }
@@ -61,10 +70,16 @@ package struct DurableState: Sendable {
     package var tip: CommitRecord?
     /// The journal, oldest first. Records of decided heights may still be there; they are ignored.
     package var records: [JournalRecord]
+    /// Whether there was a journal and it is gone: what this node signed is unknown.
+    package var isJournalLost: Bool
 
-    package init(chain: ChainState, tip: CommitRecord? = nil, records: [JournalRecord] = []) {
+    package init(
+        chain: ChainState, tip: CommitRecord? = nil, records: [JournalRecord] = [],
+        isJournalLost: Bool = false
+    ) {
         self.chain = chain
         self.tip = tip
         self.records = records
+        self.isJournalLost = isJournalLost
     }
 }

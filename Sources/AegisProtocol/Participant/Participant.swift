@@ -20,11 +20,22 @@ package struct Participant: Sendable {
     /// Verified commands that are not decided yet, by sequence number.
     var commands: [SignedCommand] = []
     var isCommandDue = false
+    /// Proofs that are not decided yet, one against each traitor.
+    var evidence: [KnownEvidence] = []
     var computing: [ComputeRequest] = []
     var computed: [(request: ComputeRequest, result: ComputeResult)] = []
     /// Statements of heights or rounds that are not ours yet, by their bringer's place.
     var ahead: [[Statement]]
     var isUnreachable: [Bool]
+    /// What is waited for before the first signature; nil once it came.
+    var greeting: Greeting?
+    var nonce: UInt64 = 0
+    let isJournalLost: Bool
+    /// Nothing is signed up to this height.
+    var abstainsThrough: UInt64 = 0
+    /// By place in the roster: what each peer last said that binds it.
+    var lastSeen: [SeenStatement?]
+    var greetedAt: [Instant?]
     /// When each peer was last helped.
     var helpedAt: [Instant?]
     var synchronisedAt: Instant?
@@ -59,6 +70,9 @@ package struct Participant: Sendable {
         ahead = Array(repeating: [], count: rules.roster.count)
         isUnreachable = Array(repeating: false, count: rules.roster.count)
         helpedAt = Array(repeating: nil, count: rules.roster.count)
+        greetedAt = helpedAt
+        lastSeen = Array(repeating: nil, count: rules.roster.count)
+        isJournalLost = durable.isJournalLost
         random = SplitMix(configuration.seed)
         try restore(durable.records)
     }
@@ -93,10 +107,12 @@ package struct Participant: Sendable {
 
     /// What an input may have made possible, in the order in which a height goes.
     private mutating func settle() {
-        considerCutOff()
-        considerProposing()
-        considerFirstVote()
-        considerViewTimer()
+        if isSigning {
+            considerCutOff()
+            considerProposing()
+            considerFirstVote()
+            considerViewTimer()
+        }
         considerRetransmission()
     }
 
@@ -118,7 +134,8 @@ package struct Participant: Sendable {
     var coordinator: NodeID { coordinator(of: agreement.view) }
     var isCoordinator: Bool { coordinator == configuration.node }
     func coordinator(of view: UInt32) -> NodeID {
-        rules.coordinator(height: agreement.height, view: view)
+        rules.coordinator(
+            height: agreement.height, view: view, convicted: chain.convicted)
     }
     /// The scope of what this node says in a view of the present height.
     func scope(_ view: UInt32) -> StatementScope {

@@ -32,6 +32,8 @@ package struct ProtocolTiming: Hashable, Sendable {
     package var commandDelayInRun: Duration = .milliseconds(500)
     /// How often one lagging peer is helped.
     package var helpInterval: Duration = .seconds(1)
+    /// How often one peer's hello is answered.
+    package var greetingInterval: Duration = .milliseconds(200)
     /// How long a peer may be one height ahead before we ask for its commits.
     package var catchUpDelay: Duration = .milliseconds(250)
     package var catchUpInterval: Duration = .seconds(1)

@@ -3,6 +3,10 @@ package import AegisCore
 /// What a node says of itself: "round 12 of 40, view 0, waiting for lakeside".
 package struct ParticipantStatus: Hashable, Sendable {
     package enum Phase: String, Sendable {
+        /// Has just started; signs nothing before enough others have said what they saw of it.
+        case greeting
+        /// Signs nothing for a few heights: its disk had forgotten what it signed.
+        case silent
         /// No run and nothing to decide.
         case idle
         /// Waiting for updates; `isTraining` says whether for our own.

@@ -81,6 +81,9 @@ enum Assembly: UInt64 {
     case voteCertificate = 1
     case timeoutCertificate = 2
     case commit = 3
+    case hello = 4
+    case helloReply = 5
+    case evidence = 6
 
     func encode(_ fields: [(Int64, CBOR)]) -> [UInt8] {
         CBOR.map(CBORMap([(0, .unsigned(rawValue))] + fields)).encoded

@@ -47,6 +47,8 @@ package struct Header: Hashable, Sendable {
     /// Milliseconds since 1970: the median of the lists' clocks, always growing.
     package var committedTime: UInt64
     package var body: Digest
+    /// Places in the roster, ascending, of those whom the evidence in the body convicts.
+    package var convicted: [Int]
 
     package var encoded: [UInt8] {
         CBOR.fields([
@@ -57,7 +59,7 @@ package struct Header: Hashable, Sendable {
             13: .unsigned(UInt64(cutOffMedianMilliseconds)),
             14: .unsigned(UInt64(cutOffDeviationMilliseconds)), 15: .text(rule),
             16: .integer(Int64(ruleVersion)), 17: .digest(aggregate), 18: .digest(model),
-            19: .unsigned(committedTime), 20: .digest(body),
+            19: .unsigned(committedTime), 20: .digest(body), 21: .indices(convicted),
         ]).encoded
     }
 
@@ -92,6 +94,7 @@ package struct Header: Hashable, Sendable {
         model = try fields.digest(18)
         committedTime = try fields.unsigned(19, max: UInt64(Int64.max))
         body = try fields.digest(20)
+        convicted = try fields.indices(21)
         try fields.finish()
     }
 
@@ -119,30 +122,44 @@ package struct Header: Hashable, Sendable {
         ruleVersion = 0
         aggregate = .zero
         model = .zero
+        convicted = []
     }
 }
 
-/// What the header is recomputed from: signed HaveLists of a quorum, and the commands. Evidence
-/// and audit heads get their fields later.
+/// What the header is recomputed from: signed HaveLists of a quorum, commands, and evidence against
+/// traitors. Audit heads get their field later.
 package struct Body: Hashable, Sendable {
     /// COSE_Sign1 of HaveLists of one view, in the order of the roster.
     package let lists: [SignedEnvelope]
     /// COSE_Sign1 of commands, in the order of their sequence numbers.
     package let commands: [SignedEnvelope]
+    /// In the order of the roster, one for each whom it convicts.
+    package let evidence: [Evidence]
 
-    package init(lists: [SignedEnvelope], commands: [SignedEnvelope]) {
+    package init(
+        lists: [SignedEnvelope], commands: [SignedEnvelope], evidence: [Evidence] = []
+    ) {
         self.lists = lists
         self.commands = commands
+        self.evidence = evidence
     }
 
     package var encoded: [UInt8] {
-        CBOR.fields([1: .envelopes(lists), 2: .envelopes(commands)]).encoded
+        CBOR.fields([
+            1: .envelopes(lists), 2: .envelopes(commands),
+            3: .array(evidence.map { .bytes($0.encoded) }),
+        ]).encoded
     }
 
     package init(decoding bytes: [UInt8]) throws(StatementError) {
         var fields = try CBORFields(decoding: bytes)
         lists = try fields.envelopes(1)
         commands = try fields.envelopes(2, max: ProtocolLimits.commandsMax)
+        var evidence: [Evidence] = []
+        for bytes in try fields.byteStrings(3, max: ProtocolLimits.evidenceMax) {
+            evidence.append(try Evidence(decoding: bytes))
+        }
+        self.evidence = evidence
         try fields.finish()
     }
 }

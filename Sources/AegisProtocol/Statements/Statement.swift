@@ -7,6 +7,9 @@ package enum Statement: Hashable, Sendable {
     case voteCertificate(VoteCertificate)
     case timeoutCertificate(TimeoutCertificate)
     case commit(CommitRecord)
+    case hello(Hello)
+    case helloReply(HelloReply)
+    case evidence(Evidence)
 
     package var encoded: [UInt8] {
         switch self {
@@ -14,6 +17,9 @@ package enum Statement: Hashable, Sendable {
         case .voteCertificate(let certificate): certificate.encoded
         case .timeoutCertificate(let certificate): certificate.encoded
         case .commit(let record): record.encoded
+        case .hello(let hello): hello.encoded
+        case .helloReply(let reply): reply.encoded
+        case .evidence(let evidence): evidence.encoded
         }
     }
 
@@ -34,6 +40,9 @@ package enum Statement: Hashable, Sendable {
         case .timeoutCertificate:
             return .timeoutCertificate(try TimeoutCertificate(decoding: bytes))
         case .commit: return .commit(try CommitRecord(decoding: bytes))
+        case .hello: return .hello(try Hello(decoding: bytes))
+        case .helloReply: return .helloReply(try HelloReply(decoding: bytes))
+        case .evidence: return .evidence(try Evidence(decoding: bytes))
         case nil: throw .outOfRange(field: 0)
         }
     }

@@ -71,7 +71,7 @@ extension Statement {
     fileprivate var isSmall: Bool {
         switch self {
         case .signed(let envelope): envelope.bytes.count <= ProtocolLimits.aheadBytesMax
-        case .voteCertificate, .timeoutCertificate, .commit: false
+        case .voteCertificate, .timeoutCertificate, .commit, .hello, .helloReply, .evidence: false
         }
     }
 }

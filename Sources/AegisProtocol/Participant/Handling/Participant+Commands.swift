@@ -39,8 +39,13 @@ extension Participant {
         commands.isEmpty ? [] : rules.applicable(commands, after: chain, at: presentTime)
     }
 
+    /// Evidence goes with whatever is decided next; without a run that is a value of its own.
+    var isEvidenceWaiting: Bool { !evidence.isEmpty && chain.active == nil }
+
     mutating func considerCommandTimer() {
-        guard !isCommandDue, timers[.command] == nil, !applicableCommands.isEmpty else { return }
+        guard !isCommandDue, timers[.command] == nil,
+            !applicableCommands.isEmpty || isEvidenceWaiting
+        else { return }
         startTimer(
             .command,
             after: chain.active == nil
@@ -51,7 +56,7 @@ extension Participant {
     /// that are shorter than the delay would put it off for ever.
     mutating func resetCommands() {
         dropDeadCommands()
-        if applicableCommands.isEmpty {
+        if applicableCommands.isEmpty, !isEvidenceWaiting {
             isCommandDue = false
             cancelTimer(.command)
         }

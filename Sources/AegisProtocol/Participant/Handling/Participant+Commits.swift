@@ -44,8 +44,11 @@ extension Participant {
         agreement = Agreement(
             height: chain.height + 1, participants: rules.roster.count)
         retransmissions = 0
+        dropDecidedEvidence()
         resetCommands()
-        enterRound(isBehindPossible: isFetched)
+        // Until now this node may have been silent.
+        let isFirst = abstainsThrough > 0 && abstainsThrough == before.height + 1
+        enterRound(isBehindPossible: isFetched || isFirst)
         replayAhead()
     }
 
@@ -55,6 +58,9 @@ extension Participant {
             .committed(
                 height: header.height, header.kind, header.run, round: header.round,
                 view: commit.view))
+        for node in commit.state.convicted where !before.convicted.contains(node) {
+            observe(.convicted(node))
+        }
         for finished in commit.state.finished where finished.endedAt == header.height {
             observe(.runEnded(finished.run, finished.outcome))
         }

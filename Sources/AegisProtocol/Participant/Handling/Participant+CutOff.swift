@@ -11,7 +11,9 @@ extension Participant {
         else { return }
         let named = isCommandDue ? applicableCommands.map(\.digest).sorted() : []
         markCutOff()
-        guard !named.isEmpty || round?.cutOff != nil else { return }
+        guard !named.isEmpty || round?.cutOff != nil || isCommandDue && isEvidenceWaiting else {
+            return
+        }
         let list = HaveList(
             scope: scope(agreement.view), sequence: agreement.listSequence,
             members: listedUpdates, isFinal: round?.isHardPassed ?? false,
@@ -31,7 +33,10 @@ extension Participant {
     }
 
     private var listedUpdates: [HaveList.Member] {
-        guard rules.breaches.contains(.listsUnheld), let round else { return round?.held ?? [] }
+        guard rules.breaches.contains(.listsUnheld), let round else {
+            let guilty = guilty
+            return round?.held.filter { !guilty.contains($0.index) } ?? []
+        }
         return round.updates.indices.compactMap { index in
             round.updates[index].first.map { .init(index: index, update: $0.digest) }
         }
@@ -51,11 +56,12 @@ extension Participant {
     /// for.
     private mutating func markCutOff() {
         guard let current = round, current.cutOff == nil else { return }
-        let held = current.held
+        let guilty = guilty
+        let held = current.held.filter { !guilty.contains($0.index) }
         let isEnough = held.count >= current.specification.updatesMin
         let isComplete = rules.roster.entries.indices.allSatisfy { index in
             held.contains { $0.index == index } || current.hasAbstained[index]
-                || isUnreachable[index]
+                || isUnreachable[index] || guilty.contains(index)
         }
         guard isEnough && (isComplete || current.isSoftPassed) || current.isHardPassed else {
             return

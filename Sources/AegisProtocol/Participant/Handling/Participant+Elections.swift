@@ -3,7 +3,7 @@ import AegisCore
 // Giving up on a coordinator, and electing the next (R6 to R8, R10).
 extension Participant {
     mutating func viewElapsed() {
-        guard agreement.isOpen else { return }
+        guard agreement.isOpen, isSigning else { return }
         giveUp(agreement.view)
     }
 
@@ -40,6 +40,7 @@ extension Participant {
         if let highest = timeout.statement.highest, !agreement.knows(highest) {
             throw .unsupportedTimeout
         }
+        compare(timeout)
         guard agreement.timeouts.insert(timeout) else { return }
         if view >= agreement.view, let election = election(at: view) { elected(election) }
         amplify()
@@ -65,7 +66,8 @@ extension Participant {
 
     /// R7: where `a` others gave up on a view, the highest on which so many did is given up here
     /// too. a = max(2, f + 1): one flaky clock dethrones nobody.
-    private mutating func amplify() {
+    mutating func amplify() {
+        guard isSigning else { return }
         let threshold = max(2, rules.roster.faultTolerance + 1)
         let views = agreement.timeouts.highestViews.compactMap(\.self).sorted(by: >)
         guard views.count >= threshold else { return }

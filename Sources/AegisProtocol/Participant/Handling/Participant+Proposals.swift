@@ -22,6 +22,9 @@ extension Participant {
             if let highest = election.highest, highest.value != value,
                 !rules.breaches.contains(.electionUnbinding)
             {
+                if agreement.unjustified.count < ProtocolLimits.unjustifiedMax {
+                    agreement.unjustified.append(placed.envelope)
+                }
                 throw .proposal(.notTheCertifiedValue)
             }
             elected(election)
@@ -42,6 +45,7 @@ extension Participant {
         let digest = rules.cryptography.digest(placed.envelope.bytes)
         if let candidate = agreement.candidate {
             guard candidate.proposal != digest else { return }
+            accuse(candidate.envelope, placed.envelope)
             guard rules.breaches.contains(.vote1Twice) else { throw .proposal(.second) }
         }
         let value: KnownValue

@@ -51,7 +51,9 @@ extension Participant {
     private func freshPlan() -> ValuePlan? {
         let understood = agreement.lists.compactMap(\.self).filter { isUnderstood($0.statement) }
         // Commands need no updates.
-        if !commands.isEmpty, let plan = plan(of: understood), plan.header.kind == .configuration {
+        if !commands.isEmpty || isEvidenceWaiting, let plan = plan(of: understood),
+            plan.header.kind == .configuration
+        {
             return plan
         }
         let lists = understood.filter { isUsable($0.statement) }
@@ -68,7 +70,8 @@ extension Participant {
         }
         let due = rules.applicable(
             named, after: chain, at: rules.committedTime(after: chain, lists: lists))
-        return try? rules.plan(after: chain, lists: lists, commands: due)
+        return try? rules.plan(
+            after: chain, lists: lists, commands: due, evidence: presentedEvidence)
     }
 
     /// Whether every command that it names is here.
@@ -79,7 +82,10 @@ extension Participant {
     /// Whether every update that it names is here, so that what it makes the coordinator include
     /// can be proposed. A list that names what nobody has is not used (§2.5).
     private func isUsable(_ list: HaveList) -> Bool {
-        list.members.allSatisfy { round?.update($0.update)?.state == .held }
+        let guilty = guilty
+        return list.members.allSatisfy {
+            guilty.contains($0.index) || round?.update($0.update)?.state == .held
+        }
     }
 
     func updates(of included: [HaveList.Member]) -> [SignedEnvelope] {

@@ -27,6 +27,9 @@ extension Participant {
             guard isPresent(election.height, statement, from: peer) else { return }
             elected(election)
         case .commit(let record): try received(record, from: peer)
+        case .evidence(let evidence): try received(evidence)
+        case .hello(let hello): try received(hello, from: peer)
+        case .helloReply(let reply): try received(reply, from: peer)
         }
     }
 
@@ -69,9 +72,13 @@ extension Participant {
         let placed: Placed<Payload>
         do { placed = try opener.open(envelope, as: type) } catch { throw .envelope(error) }
         // What we said ourselves comes to us as `signed`, or from the journal.
-        guard placed.index != me,
-            isPresent(placed.statement.scope.height, .signed(envelope), from: peer)
-        else { return nil }
+        guard placed.index != me else {
+            receivedOwn(envelope)
+            return nil
+        }
+        let scope = placed.statement.scope
+        note(envelope, of: placed.index, height: scope.height, view: scope.view)
+        guard isPresent(scope.height, .signed(envelope), from: peer) else { return nil }
         return placed
     }
 

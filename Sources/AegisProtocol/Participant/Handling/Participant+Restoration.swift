@@ -30,6 +30,7 @@ extension Participant {
                 if agreement.entry.map({ $0.view < election.view }) ?? true {
                     agreement.entry = election
                 }
+            case .silence(let height): abstainsThrough = max(abstainsThrough, height)
             }
         }
         restoreView()
@@ -154,6 +155,7 @@ extension Participant {
     mutating func start() {
         guard !isStarted else { return }
         isStarted = true
+        greet()
         let own = agreement
         if let list = own.ownList, let placed = try? opener.open(list.envelope, as: HaveList.self) {
             receivedList(placed, from: configuration.node)
@@ -171,7 +173,7 @@ extension Participant {
         if let round, own.height == agreement.height {
             self.round?.startedAt = now
             startDeadlines(round.specification)
-            if round.training == .deferred {
+            if round.training == .deferred, isSigning {
                 startTimer(.training, after: configuration.timing.trainingDelay)
             }
         }

@@ -14,15 +14,17 @@ extension Participant {
     }
 
     private var isAnswerMissing: Bool {
-        round?.ownUpdate != nil || round?.ownAbstention != nil || agreement.ownList != nil
+        !isSigning || round?.ownUpdate != nil || round?.ownAbstention != nil
+            || agreement.ownList != nil
             || agreement.ownProposal != nil || agreement.ownVote1 != nil
             || agreement.ownVote2 != nil || agreement.ownTimeout != nil
             || agreement.decided != nil || agreement.election?.highest != nil
-            || !commands.isEmpty
+            || !commands.isEmpty || !evidence.isEmpty
     }
 
     mutating func retransmit() {
         retransmissions += 1
+        if !isSigning { sayHello() }
         dropDeadCommands()
         resendRound()
         resendToCoordinator()
@@ -35,6 +37,7 @@ extension Participant {
 
     private mutating func resendRound() {
         var statements: [Statement] = commands.map { .signed($0.envelope) }
+        statements += evidence.map { .evidence($0.evidence) }
         if let own = round?.ownUpdate {
             statements.append(.signed(own))
         } else if let own = round?.ownAbstention {

@@ -13,6 +13,7 @@ extension Participant {
 
     private var phase: ParticipantStatus.Phase {
         if isHalted { return .halted }
+        if !isSigning { return greeting == nil ? .silent : .greeting }
         if !agreement.isOpen { return .election }
         if agreement.vote2View == Int64(agreement.view) { return .secondVote }
         if agreement.vote1?.view == agreement.view { return .firstVote }
@@ -25,7 +26,8 @@ extension Participant {
         let view = agreement.view
         let isMissing: (Int) -> Bool
         switch phase {
-        case .idle, .halted: return []
+        case .idle, .halted, .silent: return []
+        case .greeting: isMissing = { greeting?.heights[$0] == nil && $0 != me }
         case .training:
             let held = round?.held ?? []
             isMissing = { index in
@@ -58,6 +60,8 @@ extension Participant {
         commands.count <= ProtocolLimits.commandsMax
             && agreement.values.count <= ProtocolLimits.valuesMax
             && agreement.certificates.count <= ProtocolLimits.valuesMax
+            && evidence.count <= rules.roster.count
+            && agreement.unjustified.count <= ProtocolLimits.unjustifiedMax
             && computed.count <= ProtocolLimits.computedMax
             && ahead.allSatisfy { $0.count <= ProtocolLimits.aheadPerSenderMax }
             && round?.updates.allSatisfy { $0.count <= ProtocolLimits.updatesPerSenderMax }

@@ -38,7 +38,7 @@ extension Participant {
 
     mutating func train() {
         cancelTimer(.training)
-        guard let current = round, current.training == .deferred else { return }
+        guard isSigning, let current = round, current.training == .deferred else { return }
         round?.training = .underWay
         observe(.roundStarted(current.specification.run, round: current.round))
         perform(
@@ -56,7 +56,7 @@ extension Participant {
 
     mutating func trained(_ draft: UpdateDraft) {
         guard let current = round, draft.run == current.specification.run,
-            draft.round == current.round, draft.base == current.base,
+            draft.round == current.round, draft.base == current.base, isSigning,
             current.training == .underWay || current.training == .deferred
         else { return }
         round?.training = .released
@@ -70,7 +70,7 @@ extension Participant {
 
     mutating func abstained(_ run: RunID, round number: Int, reason: String) {
         guard var current = round, current.specification.run == run, current.round == number,
-            current.training == .underWay || current.training == .deferred
+            isSigning, current.training == .underWay || current.training == .deferred
         else { return }
         current.training = .abstained
         current.hasAbstained[me] = true
@@ -149,7 +149,9 @@ extension Participant {
         round = current
         fetch(digest)
         // The giver's doing, whoever brought it here.
-        if known > 0 { observe(.refused(from: giver, .update(.second))) }
+        guard known > 0 else { return }
+        observe(.refused(from: giver, .update(.second)))
+        if let first = current.updates[index].first { accuse(first.envelope, envelope) }
     }
 
     /// Whether it is of the round being worked on; a straggler is helped, one ahead is kept.

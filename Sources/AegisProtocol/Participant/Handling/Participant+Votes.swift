@@ -4,6 +4,7 @@ import AegisCore
 extension Participant {
     mutating func receivedVote1(_ vote: Placed<Vote1>, from peer: NodeID) {
         if vote.statement.scope.view < agreement.view { helpToView(peer) }
+        compare(vote)
         guard agreement.votes1.insert(vote) else { return }
         let votes = agreement.votes1.matching {
             $0.scope.view == vote.statement.scope.view && $0.value == vote.statement.value
@@ -25,7 +26,7 @@ extension Participant {
             perform(.persist(.voteCertificate(certified.certificate)))
         }
         if certified.view > agreement.view { enter(certified.view) }
-        guard certified.view == agreement.view,
+        guard isSigning, certified.view == agreement.view,
             agreement.isOpen || rules.breaches.contains(.vote2AfterTimeout),
             agreement.vote2View < Int64(certified.view)
         else { return }
@@ -45,6 +46,7 @@ extension Participant {
     /// R5: a quorum's second votes, of whatever view, decide.
     mutating func receivedVote2(_ vote: Placed<Vote2>, from peer: NodeID) {
         if vote.statement.scope.view < agreement.view { helpToView(peer) }
+        compare(vote)
         guard agreement.votes2.insert(vote), agreement.decided == nil else { return }
         let votes = agreement.votes2.matching {
             $0.scope.view == vote.statement.scope.view && $0.value == vote.statement.value

@@ -1,0 +1,24 @@
+import AegisCore
+
+/// What a node that has just started waits for before it signs anything: what enough others have
+/// seen of it (§2.11). Catches a disk that went back in time, and a copy of the machine.
+struct Greeting: Sendable {
+    /// By place in the roster: the height that the peer has, once it has answered.
+    var heights: [UInt64?]
+    /// Whether a peer showed a signature of ours that our journal doesn't have.
+    var isForgetful: Bool
+
+    var answers: Int { heights.count { $0 != nil } }
+}
+
+/// The last binding statement of a peer that came here: what a `HelloReply` shows it.
+struct SeenStatement: Sendable {
+    let height: UInt64
+    let view: UInt32
+    let rank: Int
+    let envelope: SignedEnvelope
+
+    func precedes(_ other: SeenStatement) -> Bool {
+        (height, view, rank) < (other.height, other.view, other.rank)
+    }
+}

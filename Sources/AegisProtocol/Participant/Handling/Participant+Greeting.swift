@@ -1,0 +1,164 @@
+import AegisCore
+
+// Hello, and abstaining after a rollback (§2.11).
+extension Participant {
+    /// Whether this node may sign: it has heard what the others saw of it, and nothing was
+    /// forgotten, or so long ago that no vote of then can meet one of now.
+    var isSigning: Bool { isStarted && greeting == nil && agreement.height > abstainsThrough }
+
+    mutating func greet() {
+        nonce = random.next() ^ wallTime
+        guard !rules.breaches.contains(.forgettingIgnored) else { return }
+        greeting = Greeting(
+            heights: Array(repeating: nil, count: rules.roster.count),
+            isForgetful: isJournalLost)
+        considerGreeting()
+    }
+
+    /// To those who haven't answered; while abstaining to all, to hear where the mesh is.
+    mutating func sayHello() {
+        let hello = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
+        let silent = rules.roster.entries.indices.filter {
+            $0 != me && (greeting == nil || greeting?.heights[$0] == nil)
+        }
+        send([.hello(hello)], to: silent.map { rules.roster.entries[$0].node })
+    }
+
+    mutating func received(_ hello: Hello, from peer: NodeID) throws(Refusal) {
+        guard hello.mesh == rules.mesh else { throw .envelope(.foreignMesh) }
+        guard let index = rules.roster.index(of: peer), index != me else {
+            throw .envelope(.notAParticipant(peer))
+        }
+        if let last = greetedAt[index], now < last + configuration.timing.greetingInterval {
+            return
+        }
+        greetedAt[index] = now
+        let reply = HelloReply(
+            mesh: rules.mesh, nonce: hello.nonce, height: chain.height,
+            lastSeen: lastSeen[index]?.envelope)
+        // It has just started, so it can't have heard us before.
+        let isUnanswered = greeting.map { $0.heights[index] == nil } ?? false
+        let own = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
+        send([.helloReply(reply)] + (isUnanswered ? [.hello(own)] : []), to: [peer])
+    }
+
+    mutating func received(_ reply: HelloReply, from peer: NodeID) throws(Refusal) {
+        guard reply.mesh == rules.mesh else { throw .envelope(.foreignMesh) }
+        guard reply.nonce == nonce, let index = rules.roster.index(of: peer), index != me else {
+            return
+        }
+        if reply.height > chain.height { catchUp(seen: reply.height, from: [peer]) }
+        guard greeting != nil else { return }
+        greeting?.heights[index] = reply.height
+        if let envelope = reply.lastSeen, envelope.sender == configuration.node,
+            isForgotten(envelope)
+        {
+            greeting?.isForgetful = true
+        }
+        considerGreeting()
+    }
+
+    /// With a quorum's knowledge, its own included, this node knows where it stands.
+    private mutating func considerGreeting() {
+        guard let greeting, greeting.answers + 1 >= rules.quorum else { return }
+        self.greeting = nil
+        let tip = greeting.heights.compactMap(\.self).max() ?? chain.height
+        if greeting.isForgetful { abstain(through: tip) }
+        resume(isBehind: tip > chain.height)
+    }
+
+    /// Signs nothing up to two heights after `tip`: whoever voted at k had committed k − 1, so
+    /// among any quorum somebody had k − 2 (§2.11).
+    private mutating func abstain(through tip: UInt64) {
+        let height = max(tip, chain.height) + 2
+        guard height > abstainsThrough else { return }
+        abstainsThrough = height
+        perform(.persist(.silence(through: height)))
+        observe(.silenced(through: height))
+        if round?.training == .underWay {
+            perform(.cancelTraining)
+            round?.training = .deferred
+        }
+        cancelTimer(.view)
+        cancelTimer(.training)
+    }
+
+    /// What would have been signed meanwhile, if it still matters.
+    private mutating func resume(isBehind: Bool) {
+        guard isSigning else { return }
+        if let highest = agreement.highest, highest.view == agreement.view {
+            certifiedValue(highest)
+        }
+        amplify()
+        // Training costs budget: not for a round that is decided elsewhere.
+        guard isBehind else { return train() }
+        if round?.training == .deferred {
+            startTimer(.training, after: configuration.timing.trainingDelay)
+        }
+    }
+
+    /// Something that binds a peer, for when it asks.
+    mutating func note(
+        _ envelope: SignedEnvelope, of index: Int, height: UInt64, view: UInt32
+    ) {
+        let rank: Int
+        switch envelope.type {
+        case .vote1: rank = 1
+        case .vote2: rank = 2
+        case .timeout: rank = 3
+        default: return
+        }
+        let seen = SeenStatement(height: height, view: view, rank: rank, envelope: envelope)
+        guard lastSeen[index].map({ $0.precedes(seen) }) ?? true else { return }
+        lastSeen[index] = seen
+    }
+
+    /// Our own key's statement comes from elsewhere: a peer that passes it on, or a copy of this
+    /// node. One that the journal doesn't have silences us.
+    mutating func receivedOwn(_ envelope: SignedEnvelope) {
+        guard !rules.breaches.contains(.forgettingIgnored), isForgotten(envelope) else { return }
+        greeting?.isForgetful = true
+        guard greeting == nil else { return }
+        abstain(through: chain.height)
+    }
+
+    /// Whether this node signed it, and its journal says that it never did.
+    private mutating func isForgotten(_ envelope: SignedEnvelope) -> Bool {
+        switch envelope.type {
+        case .vote1:
+            guard let vote = try? opener.open(envelope, as: Vote1.self) else { return false }
+            return isUnknown(
+                vote.statement.scope, at: agreement.vote1.map { Int64($0.view) } ?? -1,
+                envelope, agreement.ownVote1)
+        case .vote2:
+            guard let vote = try? opener.open(envelope, as: Vote2.self) else { return false }
+            return isUnknown(
+                vote.statement.scope, at: agreement.vote2View, envelope, agreement.ownVote2)
+        case .timeout:
+            guard let timeout = try? opener.open(envelope, as: Timeout.self) else { return false }
+            return isUnknown(
+                timeout.statement.scope, at: agreement.timeoutView, envelope,
+                agreement.ownTimeout)
+        default: return false
+        }
+    }
+
+    private func isUnknown(
+        _ scope: StatementScope, at view: Int64, _ envelope: SignedEnvelope,
+        _ own: SignedEnvelope?
+    ) -> Bool {
+        guard scope.height == agreement.height else { return scope.height > agreement.height }
+        guard Int64(scope.view) == view, let own else { return Int64(scope.view) > view }
+        // Signed, and on its way back from the journal: not known yet, but not forgotten.
+        return own.bytes != envelope.bytes && isOfView(own, scope.view)
+    }
+
+    private func isOfView(_ own: SignedEnvelope, _ view: UInt32) -> Bool {
+        var opener = opener
+        let scope =
+            (try? opener.open(own, as: Vote1.self))?.statement.scope
+            ?? (try? opener.open(own, as: Vote2.self))?.statement.scope
+            ?? (try? opener.open(own, as: Timeout.self))?.statement.scope
+        return scope?.view == view
+    }
+}
