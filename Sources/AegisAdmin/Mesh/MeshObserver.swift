@@ -188,7 +188,8 @@ package actor MeshObserver {
         let entries = rules.roster.entries
         try await database.insertCommit(
             commit,
-            coordinator: rules.coordinator(height: commit.header.height, view: commit.view),
+            coordinator: rules.coordinator(
+                height: commit.header.height, view: commit.view, convicted: state.convicted),
             participants: commit.header.included.map { entries[$0].node }, from: node.name)
         observed?.state = commit.state
         logger.info(
