@@ -55,10 +55,9 @@ struct NodeAssembly: Sendable {
             evaluator: Evaluator(declarations: configuration.datasets, blobs: blobs),
             worker: Worker(niceness: 5), logger: logger)
         try history.restore(durable.chain)
-        let ledgers = try LedgerFile(path: directory.ledgerPath(configuration))
         let trainer = try TrainingDesk(
-            node: node, ledgers: ledgers, database: database, blobs: blobs,
-            declarations: configuration.datasets, status: status)
+            node: node, ledgers: LedgerFile(path: directory.ledgerPath(configuration)),
+            database: database, blobs: blobs, declarations: configuration.datasets, status: status)
         try history.clear(
             durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
         surroundings = NodeSurroundings(
