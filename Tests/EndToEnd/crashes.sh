@@ -57,7 +57,8 @@ finds_damage() {
     local copy=$work/$part/damaged file
     rm -rf "$copy"
     cp -a "$(node_dir north)" "$copy"
-    file=$(find "$copy" -path "$1" -type f | sort | head -n 1)
+    # What a kill leaves half-written has no digest to break.
+    file=$(find "$copy" -path "$1" -type f ! -name '*.partial' | sort | head -n 1)
     python3 - "$file" <<'END'
 import sys
 with open(sys.argv[1], "r+b") as file:
