@@ -58,6 +58,9 @@ struct SimulatedDisk {
         pendingCommits = []
     }
 
+    /// As far as its commits are durable.
+    func hasMember(_ node: NodeID) -> Bool { chain.roster.member(node) != nil }
+
     mutating func loseJournal() { journal = [] }
 
     /// The envelope recorded for a slot.

@@ -15,7 +15,9 @@ struct SimulatedMesh {
             let run = RunID(Array(repeating: 9, count: 16))
         else { preconditionFailure("sixteen bytes each") }
         let isStrict = options.strictThree > 0
-        let policy = MeshPolicy(strictThree: isStrict, viewTimeoutMilliseconds: 1_000)
+        let policy = MeshPolicy(
+            strictThree: isStrict, viewTimeoutMilliseconds: 1_000,
+            removalIntervalMilliseconds: 30_000)
         let founding = FoundingStatement(
             mesh: mesh, name: "simulated", admin: admin, policy: policy,
             foundedAt: UInt64(Simulation.epoch - 1_000_000))

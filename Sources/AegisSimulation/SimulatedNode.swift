@@ -3,13 +3,17 @@ import AegisProtocol
 
 /// One process of the mesh: its participant while it runs, its disk always.
 struct SimulatedNode {
-    let id: NodeID
+    var id: NodeID
     /// For transcripts: the name in the roster, and which of two processes with one key.
     let name: String
     /// A traitor, or one of two processes with one key. Nothing is promised to or asked of it.
     let isByzantine: Bool
+    /// Whether it founds the mesh; others join.
+    let isFounder: Bool
     /// Its disk went back in time: what it signs may contradict what it signed.
     var isRolledBack = false
+    /// The key it goes on with once its process has started anew.
+    var rekeyed: NodeID?
     var snapshot: SimulatedDisk?
     /// What a traitor knows; nil for everybody else.
     var traitor: Traitor?
@@ -63,6 +67,8 @@ enum SimulationEvent {
     case clockJump
     case snapshot(node: Int)
     case rollBack(node: Int)
+    /// Somebody asks for the change of this number.
+    case wish(Int)
     case heal
 
     /// Whose process must run for it to happen.
@@ -73,7 +79,7 @@ enum SimulationEvent {
             .synchronise(_, _, let node, _):
             node
         case .restart, .command, .partition, .killCoordinator, .pause, .clockJump, .snapshot,
-            .rollBack, .heal:
+            .rollBack, .wish, .heal:
             nil
         }
     }

@@ -32,6 +32,11 @@ extension Simulation {
         if setup.mutation == .journalLost, nodes[node].incarnation > 0 {
             nodes[node].disk.loseJournal()
         }
+        if let new = nodes[node].rekeyed, nodes[node].disk.hasMember(new) {
+            nodes[node].id = new
+            nodes[node].disk.loseJournal()
+        }
+        nodes[node].rekeyed = nil
         nodes[node].incarnation += 1
         for timer in TimerID.allCases { nodes[node].timers[timer.position] = nil }
         // Two processes with one key would notice each other and fall silent, as they should.
@@ -94,13 +99,15 @@ extension Simulation {
     /// The last nodes' disks are put back to how they were some time before.
     mutating func scheduleRollbacks() {
         for count in 0..<options.rollbacks {
-            let node = nodes.count - 1 - count
+            let node = lastFounder - count
             let first = random[.process].below(options.faultMilliseconds)
             let second = first + random[.process].below(options.faultMilliseconds - first)
             queue.schedule(.snapshot(node: node), at: first)
             queue.schedule(.rollBack(node: node), at: second)
         }
     }
+
+    var lastFounder: Int { nodes.count - 1 - options.joins }
 
     /// A restored snapshot of the machine (§2.11).
     mutating func rollBack(_ node: Int) {
@@ -190,11 +197,12 @@ extension Simulation {
             nodes[from].pausedUntil = min(nodes[from].pausedUntil, time)
         }
         for index in 0..<options.deadForever {
-            let node = nodes.count - 1 - index
+            let node = lastFounder - index
             nodes[node].isDeadForever = true
             crash(node)
         }
-        for node in nodes.indices where !nodes[node].isUp && !nodes[node].isDeadForever {
+        for node in nodes.indices
+        where !nodes[node].isUp && !nodes[node].isDeadForever && nodes[node].incarnation > 0 {
             queue.schedule(
                 .restart(node: node), at: time + 100 + random[.process].below(1_000))
         }

@@ -25,6 +25,7 @@ extension Simulation {
             position += 1
             note(UInt64(time) &* 31 &+ UInt64(node) &* 7 &+ UInt64(effects.count))
             guard let next = perform(effects, at: node) else { return crash(node) }
+            if nodes[node].rekeyed != nil { return crash(node) }
             inputs += next
             if nodes[node].isTrusted, let participant = nodes[node].participant {
                 checker.bound(node, by: participant.bindings)
@@ -81,7 +82,7 @@ extension Simulation {
             record(node, "signs \(slot.words) \(words(slot, signing.payload))")
             if nodes[node].isTrusted {
                 checker.signs(
-                    node, nodes[node].id, slot, signing.payload, nodes[node].disk)
+                    node, signing.envelope.sender, slot, signing.payload, nodes[node].disk)
             }
             note(UInt64(signing.payload.count) &* 131 &+ UInt64(signing.envelope.signature[0]))
             if case .update = slot, let statement = try? UpdateStatement(payload: signing.payload) {
@@ -175,8 +176,8 @@ extension Simulation {
         }
         note(state.height &* 977)
         record(node, "stores height \(state.height) \(state.tip.short)")
-        guard !nodes[node].isByzantine else { return }
-        checker.commits(node, commit, nodes)
+        if !nodes[node].isByzantine { checker.commits(node, commit, nodes) }
+        takeNewKey(node, state)
     }
 
     mutating func finishTraining(_ request: TrainingRequest, at node: Int) {

@@ -63,7 +63,8 @@ extension Simulation {
     /// Elected, it proposes another value than what is certified, with those timeouts that say
     /// least of it.
     private mutating func hideCertificate(_ traitor: Traitor, at node: Int) {
-        let convicted = checker.chain.last?.state.convicted ?? []
+        let state = checker.chain.last?.state ?? rules.initialState
+        let (rules, convicted) = (rules.at(state), state.convicted)
         for view in Set([traitor.view, max(traitor.view, 1) - 1]).sorted()
         where rules.coordinator(
             height: traitor.height, view: view + 1, convicted: convicted) == traitor.id

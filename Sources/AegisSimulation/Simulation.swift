@@ -23,6 +23,7 @@ package struct Simulation {
     var trace: UInt64 = 0
     var eventCount = 0
     var faultCount = 0
+    var wishes: [Wish] = []
     let kept: Set<Int>?
     let isRecording: Bool
     let transcript = Transcript()
@@ -50,12 +51,21 @@ package struct Simulation {
                 nodes.append(
                     SimulatedNode(
                         id: entry.node, name: entry.name + (copy > 0 ? "b" : ""),
-                        isByzantine: isTwin || isTraitor,
+                        isByzantine: isTwin || isTraitor, isFounder: true,
                         traitor: isTraitor ? Traitor(entry.node, mesh.rules) : nil,
                         disk: SimulatedDisk(mesh.rules.initialState),
                         isSlow: random[.clock].chance(setup.options.slow),
                         clockOffset: random[.clock].number(in: -skew...skew) + copy * 300))
             }
+        }
+        for number in 0..<setup.options.joins {
+            nodes.append(
+                SimulatedNode(
+                    id: setup.cryptography.node(UInt8(Wish.newcomer + number)),
+                    name: "new-\(number)", isByzantine: false, isFounder: false,
+                    disk: SimulatedDisk(mesh.rules.initialState),
+                    isSlow: random[.clock].chance(setup.options.slow),
+                    clockOffset: random[.clock].number(in: -500...500)))
         }
         checker = SimulationChecker(
             mesh.rules.unbroken, names: nodes.map(\.name),
@@ -69,7 +79,7 @@ package struct Simulation {
 
     /// Runs to the end and says how it went.
     package mutating func run() -> SimulationReport {
-        for index in nodes.indices {
+        for index in nodes.indices where nodes[index].isFounder {
             queue.schedule(.restart(node: index), at: random[.process].below(50))
         }
         for index in commands.indices {
@@ -83,6 +93,7 @@ package struct Simulation {
             queue.schedule(event, at: interval)
         }
         scheduleRollbacks()
+        scheduleWishes()
         queue.schedule(.heal, at: options.faultMilliseconds)
         let end = options.faultMilliseconds + options.healMilliseconds
         while checker.violation == nil, let (at, event) = queue.next() {
@@ -134,6 +145,7 @@ package struct Simulation {
         case .clockJump: clockJump()
         case .snapshot(let node): nodes[node].snapshot = nodes[node].disk
         case .rollBack(let node): rollBack(node)
+        case .wish(let index): wish(index)
         case .heal: heal()
         }
     }
@@ -155,9 +167,11 @@ package struct Simulation {
 
     /// I16: every honest node that lives has the run behind it, at one tip.
     private var isDone: Bool {
-        guard let last = checker.chain.last?.state, !last.finished.isEmpty else { return false }
+        guard let last = checker.chain.last?.state, !last.finished.isEmpty,
+            wishes.allSatisfy({ isOver($0, in: last) })
+        else { return false }
         return nodes.allSatisfy { node in
-            node.isByzantine || node.isDeadForever
+            node.isByzantine || node.isDeadForever || last.roster.member(node.id) == nil
                 || node.participant.map {
                     $0.chain.height == last.height && $0.chain.tip == last.tip
                 } ?? false
@@ -172,7 +186,10 @@ package struct Simulation {
                 + (status.round.map { " round \($0)" } ?? "")
                 + (node.isByzantine ? " (byzantine)" : "")
         }
+        let state = checker.chain.last?.state ?? rules.initialState
+        let open = wishes.filter { !isOver($0, in: state) }.map { "\($0.kind)" }
         return states.joined(separator: ", ") + "; \(checker.chain.count) heights decided"
+            + (open.isEmpty ? "" : "; not yet: \(open.joined(separator: ", "))")
     }
 
     mutating func note(_ word: UInt64) {

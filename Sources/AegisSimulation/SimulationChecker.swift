@@ -22,8 +22,12 @@ struct SimulationChecker {
     /// Every signed update there is, for recomputation.
     private(set) var updates: [Digest: UpdateStatement] = [:]
 
+    /// I11: what each token may still let in, and everybody who was ever in.
+    private var usesLeft: [[UInt8]: Int] = [:]
+    private var everMembers: Set<NodeID>
+
     private struct SlotKey: Hashable {
-        let node: Int
+        let node: NodeID
         let slot: SigningSlot
     }
 
@@ -46,6 +50,7 @@ struct SimulationChecker {
         self.rules = rules
         self.names = names
         self.isDurabilityChecked = isDurabilityChecked
+        everMembers = Set(rules.roster.nodes)
     }
 
     private func name(_ node: Int) -> String { names[node] }
@@ -57,7 +62,7 @@ struct SimulationChecker {
     mutating func signs(
         _ node: Int, _ id: NodeID, _ slot: SigningSlot, _ payload: [UInt8], _ disk: SimulatedDisk
     ) {
-        let key = SlotKey(node: node, slot: slot)
+        let key = SlotKey(node: id, slot: slot)
         if let before = signed[key], before != payload {
             fail("I4: \(name(node)) signed two contents in \(slot.words)")
         }
@@ -150,6 +155,7 @@ struct SimulationChecker {
             fail("I15: committed time went back at height \(header.height)")
         }
         checkConvictions(commit.state, nodes)
+        checkMembers(commit)
         check(commit, after: before, nodes)
         chain.append((digest, commit.state))
     }
@@ -181,6 +187,38 @@ struct SimulationChecker {
     private mutating func checkConvictions(_ state: ChainState, _ nodes: [SimulatedNode]) {
         for node in nodes where node.isTrusted && state.convicted.contains(node.id) {
             fail("I13: \(node.name) is honest and was convicted at height \(state.height)")
+        }
+    }
+
+    /// I11: a token lets in as many as it is for, and no id comes a second time. Told from the
+    /// commands alone.
+    private mutating func checkMembers(_ commit: Commit) {
+        for command in commit.commands {
+            guard case .membership(let change) = command.action else { continue }
+            let newcomer: NodeID
+            switch change {
+            case .grantToken(let grant):
+                usesLeft[grant.tokenID] = grant.usesMax
+                continue
+            case .revokeToken(let token):
+                usesLeft[token] = 0
+                continue
+            case .join(let request, _):
+                usesLeft[request.tokenID, default: 0] -= 1
+                if usesLeft[request.tokenID, default: 0] < 0 {
+                    fail("I11: a token was used too often at height \(commit.header.height)")
+                }
+                newcomer = request.node
+            case .rotateKey(let replacement), .replaceLostKey(let replacement):
+                newcomer = replacement.new
+            default: continue
+            }
+            if !everMembers.insert(newcomer).inserted {
+                fail("I11: \(newcomer.short) came again at height \(commit.header.height)")
+            }
+        }
+        for node in commit.state.roster.members.map(\.node) where !everMembers.contains(node) {
+            fail("I11: nobody let \(node.short) in at height \(commit.header.height)")
         }
     }
 

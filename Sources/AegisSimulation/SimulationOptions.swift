@@ -72,16 +72,31 @@ package struct SimulationOptions: Hashable, Sendable {
     /// 1: a second command stops the run in the middle.
     package var stopped = 0
 
+    // The membership. All of it is asked for until it is decided.
+    /// Nodes that join, each with a token of its own, and are promoted.
+    package var joins = 0
+    package var leaves = 0
+    package var evictions = 0
+    package var suspensions = 0
+    /// Nodes that take a new key.
+    package var rotations = 0
+    /// 1: tokens leak and are tried by others too, who left tries to come back, an old token is
+    /// tried, and nodes say that others leave.
+    package var intruders = 0
+
     package init() {}
 
     package init(participants: Int) { self.participants = participants }
 
     /// f: how many of the participants may be faulty for good.
-    package var tolerance: Int { (participants - 1) / 3 }
+    package var tolerance: Int { (max(1, participants - removals) - 1) / 3 }
+
+    /// Participants that may be without a vote at the end, for no fault of theirs.
+    private var removals: Int { leaves + evictions + suspensions }
 
     /// The largest m of a run that can go on when every faulty participant is evicted.
     var updatesMost: Int {
-        let left = max(min(participants, 4), participants - tolerance)
+        let left = max(1, max(min(participants, 4), participants - tolerance) - removals)
         return left - (left - 1) / 3
     }
 
@@ -104,6 +119,9 @@ package struct SimulationOptions: Hashable, Sendable {
         ("garbage", \.garbage), ("lyingTimeout", \.lyingTimeout), ("falseList", \.falseList),
         ("secondUpdate", \.secondUpdate), ("hiddenCertificate", \.hiddenCertificate),
         ("abstention", \.abstention), ("hinting", \.hinting), ("stopped", \.stopped),
+        ("joins", \.joins), ("leaves", \.leaves), ("evictions", \.evictions),
+        ("suspensions", \.suspensions), ("rotations", \.rotations),
+        ("intruders", \.intruders),
     ]
 
     /// Those whose removal makes a failure simpler; the others say what mesh it is.
@@ -113,7 +131,7 @@ package struct SimulationOptions: Hashable, Sendable {
         "skewMilliseconds", "clockJumpInterval", "twins", "traitors", "equivocation",
         "doubleVote", "withholding", "lateness", "forgery", "replay", "wrongDigest", "garbage",
         "lyingTimeout", "falseList", "secondUpdate", "hiddenCertificate", "abstention",
-        "stopped",
+        "stopped", "joins", "leaves", "evictions", "suspensions", "rotations", "intruders",
     ]
 }
 

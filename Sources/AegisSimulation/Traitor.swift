@@ -6,6 +6,8 @@ struct Traitor {
     let id: NodeID
     private let rules: MeshRules
     private(set) var height: UInt64 = 0
+    /// Of the roster under which the others speak.
+    private var roster: Digest
     private(set) var view: UInt32 = 0
     /// Values of this height: the view, the value's digest, and the proposal's where it is known.
     private(set) var values: [(view: UInt32, value: Digest, proposal: Digest)] = []
@@ -19,6 +21,7 @@ struct Traitor {
     init(_ id: NodeID, _ rules: MeshRules) {
         self.id = id
         self.rules = rules
+        roster = rules.rosterDigest
     }
 
     mutating func see(_ statement: Statement) {
@@ -89,6 +92,7 @@ struct Traitor {
     private mutating func isPresent(_ scope: StatementScope) -> Bool {
         if scope.height > height {
             height = scope.height
+            roster = scope.roster
             view = 0
             values = []
             proposals = []
@@ -100,9 +104,9 @@ struct Traitor {
         return true
     }
 
-    var scope: StatementScope { rules.scope(height: height, view: view) }
-
-    func scope(_ view: UInt32) -> StatementScope { rules.scope(height: height, view: view) }
+    func scope(_ view: UInt32) -> StatementScope {
+        StatementScope(mesh: rules.mesh, roster: roster, height: height, view: view)
+    }
 
     /// Timeouts of a view that say as little as possible of certified values, one of each signer.
     func timeouts(of view: UInt32) -> [(highest: Timeout.Certified?, SignedEnvelope)] {

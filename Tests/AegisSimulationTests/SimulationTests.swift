@@ -58,7 +58,10 @@ struct SimulationTests {
 
     @Test(
         "what happens is what the golden transcripts say (AEGIS_RECORD=1 writes them)",
-        arguments: ["calm", "byzantine-coordinator", "coordinator-killed", "partitions", "crashes"])
+        arguments: [
+            "calm", "byzantine-coordinator", "coordinator-killed", "partitions", "crashes",
+            "membership",
+        ])
     func golden(name: String) throws {
         let scenario = try ScenarioFiles.scenario(name)
         var simulation = Simulation(

@@ -19,7 +19,10 @@ extension ChainState {
             guard let associate = roster.associate(node) else {
                 return roster.contains(node) ? .noChange : .notAMember(node)
             }
-            guard associate.standing == .ready else { return .notReady(node) }
+            guard
+                associate.standing == .ready
+                    || associate.standing == .learner && breaches.contains(.unreadyPromoted)
+            else { return .notReady(node) }
             return added < changesMax ? nil : .tooManyAdditions
         case .resume(let node):
             guard roster.associate(node)?.standing == .suspended else {
@@ -162,8 +165,12 @@ extension ChainState {
             return .unknownToken
         }
         let grant = token.grant
-        guard grant.notAfter > time else { return .tokenExpired(at: grant.notAfter) }
-        guard token.users.count < grant.usesMax else { return .tokenUsedUp }
+        guard grant.notAfter > time || breaches.contains(.tokensEternal) else {
+            return .tokenExpired(at: grant.notAfter)
+        }
+        guard token.users.count < grant.usesMax || breaches.contains(.tokensReused) else {
+            return .tokenUsedUp
+        }
         guard grant.boundNode == nil || grant.boundNode == request.node else {
             return .tokenOfAnotherNode
         }
@@ -182,7 +189,11 @@ extension ChainState {
     /// Whether this key may become a member's.
     private func refusalOfIdentity(_ node: NodeID) -> MembershipRefusal? {
         if roster.member(node) != nil { return .alreadyAMember(node) }
-        if convicted.contains(node) || retired.contains(node) { return .neverAgain(node) }
+        if convicted.contains(node) || retired.contains(node),
+            !breaches.contains(.idsReused)
+        {
+            return .neverAgain(node)
+        }
         return nil
     }
 
@@ -204,7 +215,9 @@ extension ChainState {
     }
 
     private func refusalOfRemovalNow(at time: UInt64) -> MembershipRefusal? {
-        guard let lastRemoval, time < lastRemoval + removalInterval else { return nil }
+        guard let lastRemoval, time < lastRemoval + removalInterval,
+            !breaches.contains(.removalsUnlimited)
+        else { return nil }
         return .tooSoon(until: lastRemoval + removalInterval)
     }
 }

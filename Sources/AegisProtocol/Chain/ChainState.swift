@@ -30,10 +30,12 @@ package struct ChainState: Hashable, Sendable {
     let removalInterval: UInt64
     /// Votes added at the height being decided.
     var added = 0
+    /// Empty but in tests of the checkers.
+    var breaches: RuleBreaches
 
     package init(
         genesis: Digest, foundedAt: UInt64, roster: Roster, rosterDigest: Digest,
-        policy: MeshPolicy
+        policy: MeshPolicy, breaches: RuleBreaches
     ) {
         height = 0
         tip = genesis
@@ -49,6 +51,7 @@ package struct ChainState: Hashable, Sendable {
         lastRemoval = nil
         recentTips = []
         removalInterval = policy.removalIntervalMilliseconds
+        self.breaches = breaches
     }
 }
 
@@ -210,7 +213,11 @@ extension ChainState {
             }
             let node = roster.entries[index].node
             convicted.append(node)
-            if self.roster.count > ProtocolLimits.participantsKept { remove(node) }
+            if self.roster.count > ProtocolLimits.participantsKept,
+                !breaches.contains(.traitorsKept)
+            {
+                remove(node)
+            }
         }
         convicted.sort()
     }

@@ -10,7 +10,7 @@ package struct MeshRules: Sendable {
     /// Who decides the next height; the founders, unless `at` gave these rules.
     package private(set) var roster: Roster
     package private(set) var rosterDigest: Digest
-    package let initialState: ChainState
+    package private(set) var initialState: ChainState
     package let cryptography: any ProtocolCryptography
     /// Empty but in tests of the checkers.
     package private(set) var breaches: RuleBreaches
@@ -27,7 +27,8 @@ package struct MeshRules: Sendable {
         rosterDigest = cryptography.digest(genesis.roster.encoded)
         initialState = ChainState(
             genesis: cryptography.digest(genesis.payload), foundedAt: founding.foundedAt,
-            roster: genesis.roster, rosterDigest: rosterDigest, policy: founding.policy)
+            roster: genesis.roster, rosterDigest: rosterDigest, policy: founding.policy,
+            breaches: breaches)
         self.cryptography = cryptography
         self.breaches = breaches
     }
@@ -50,6 +51,7 @@ package struct MeshRules: Sendable {
     package var unbroken: MeshRules {
         var rules = self
         rules.breaches = []
+        rules.initialState.breaches = []
         return rules
     }
 
@@ -57,11 +59,15 @@ package struct MeshRules: Sendable {
     package func breaking(_ breaches: RuleBreaches) -> MeshRules {
         var rules = self
         rules.breaches.formUnion(breaches)
+        rules.initialState.breaches.formUnion(breaches)
         return rules
     }
 
     /// q: the signatures that decide.
-    var quorum: Int { roster.quorum - (breaches.contains(.smallQuorum) ? 1 : 0) }
+    var quorum: Int {
+        let roster = breaches.contains(.quorumOfFounders) ? initialState.roster : roster
+        return roster.quorum - (breaches.contains(.smallQuorum) ? 1 : 0)
+    }
 
     /// The timeouts that elect a coordinator: q.
     var electionQuorum: Int {

@@ -37,6 +37,23 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
     /// makes twins of two processes with one key.
     package static let forgettingIgnored = RuleBreaches(rawValue: 1 << 14)
 
+    /// A token lets in whoever comes with it, however often.
+    package static let tokensReused = RuleBreaches(rawValue: 1 << 15)
+    /// A token that has expired still lets in.
+    package static let tokensEternal = RuleBreaches(rawValue: 1 << 16)
+    /// Who left or was evicted may come back under the same key.
+    package static let idsReused = RuleBreaches(rawValue: 1 << 17)
+    /// A learner votes before it has shown that it follows the chain.
+    package static let unreadyPromoted = RuleBreaches(rawValue: 1 << 18)
+    /// The admin takes out as many participants as it likes.
+    package static let removalsUnlimited = RuleBreaches(rawValue: 1 << 19)
+    /// Anybody says that a node leaves.
+    package static let authorsUnchecked = RuleBreaches(rawValue: 1 << 20)
+    /// A convicted traitor stays a participant.
+    package static let traitorsKept = RuleBreaches(rawValue: 1 << 21)
+    /// As many signatures decide as among the founders, whoever has come since.
+    package static let quorumOfFounders = RuleBreaches(rawValue: 1 << 22)
+
     /// Their names, as on the simulator's command line.
     package static let named: [(name: String, breach: RuleBreaches)] = [
         ("smallQuorum", .smallQuorum), ("electionByFew", .electionByFew),
@@ -47,6 +64,10 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
         ("electionNotRecorded", .electionNotRecorded),
         ("votesNotRestored", .votesNotRestored), ("listsUnheld", .listsUnheld),
         ("singleVoucher", .singleVoucher), ("timeUnchecked", .timeUnchecked),
-        ("stragglersIgnored", .stragglersIgnored),
+        ("stragglersIgnored", .stragglersIgnored), ("tokensReused", .tokensReused),
+        ("tokensEternal", .tokensEternal), ("idsReused", .idsReused),
+        ("unreadyPromoted", .unreadyPromoted), ("removalsUnlimited", .removalsUnlimited),
+        ("authorsUnchecked", .authorsUnchecked), ("traitorsKept", .traitorsKept),
+        ("quorumOfFounders", .quorumOfFounders),
     ]
 }

@@ -49,6 +49,8 @@ package struct Participant: Sendable {
     var synchronisedAt: Instant?
     var timers = TimerTable()
     var retransmissions = 0
+    /// Nothing waits for an answer.
+    var isResting = false
     var isStarted = false
     /// A fork was proved: nothing is signed any more.
     package internal(set) var isHalted = false
@@ -135,8 +137,6 @@ package struct Participant: Sendable {
     }
 
     var others: [NodeID] { rules.roster.nodes.filter { $0 != configuration.node } }
-    /// What this node is called and may do; nil where it is no member.
-    var isMember: Bool { rules.roster.member(configuration.node) != nil }
     var coordinator: NodeID { coordinator(of: agreement.view) }
     var isCoordinator: Bool { coordinator == configuration.node }
     func coordinator(of view: UInt32) -> NodeID {

@@ -31,6 +31,8 @@ package struct ProtocolTiming: Hashable, Sendable {
     /// A command waits so long for other commands, when no run and when a run is active.
     package var commandDelay: Duration = .milliseconds(50)
     package var commandDelayInRun: Duration = .milliseconds(500)
+    /// How often a node that waits for nothing asks the others where they are.
+    package var restingInterval: Duration = .seconds(30)
     /// How often one lagging peer is helped.
     package var helpInterval: Duration = .seconds(1)
     /// How often one peer's hello is answered.

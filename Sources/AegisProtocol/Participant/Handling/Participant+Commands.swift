@@ -16,7 +16,7 @@ extension Participant {
         if let refusal = refusal(of: signed), !refusal.isTransient {
             return observe(.commandRefused(sequence: sequence, refusal))
         }
-        guard mayKeep(signed) else { throw .tooMany }
+        guard makeRoom(for: signed) else { return }
         commands.append(signed)
         commands.sort { $0.precedes($1) }
         observe(.commandPending(sequence: sequence))
@@ -25,22 +25,31 @@ extension Participant {
     }
 
     /// One of each node, and of a token as many as may use it; half of the room is the admin's.
-    private func mayKeep(_ new: SignedCommand) -> Bool {
+    /// Where there are more, those with the smallest digests stay, so that all nodes come to hold
+    /// the same and can propose what the others list.
+    private mutating func makeRoom(for new: SignedCommand) -> Bool {
         guard !new.command.isOfTheAdmin else {
-            return commands.count < ProtocolLimits.commandsMax
+            return commands.count { $0.command.isOfTheAdmin } < ProtocolLimits.commandsMax / 2
         }
-        guard commands.count < ProtocolLimits.commandsMax / 2 else { return false }
-        if let older = commands.firstIndex(where: { $0.envelope.sender == new.envelope.sender }) {
-            // A newer proof of readiness serves as well as the one that waits.
-            return commands[older].command.action.isReadiness
-                == new.command.action.isReadiness ? false : true
+        var rivals = commands.indices.filter {
+            commands[$0].envelope.sender == new.envelope.sender
+                && !commands[$0].command.isOfTheAdmin
         }
-        guard case .membership(.join(let request, _)) = new.command.action else { return true }
-        let waiting = commands.count {
-            guard case .membership(.join(let other, _)) = $0.command.action else { return false }
-            return other.tokenID == request.tokenID
+        var room = 1
+        if rivals.isEmpty, let token = new.command.token {
+            rivals = commands.indices.filter { commands[$0].command.token == token }
+            room = chain.granted(token)?.grant.usesMax ?? 0
         }
-        return waiting < (chain.granted(request.tokenID)?.grant.usesMax ?? 0)
+        if rivals.count < room {
+            rivals = commands.indices.filter { !commands[$0].command.isOfTheAdmin }
+            room = ProtocolLimits.commandsMax / 2
+        }
+        guard rivals.count >= room else { return true }
+        guard let largest = rivals.max(by: { commands[$0].digest < commands[$1].digest }),
+            new.digest < commands[largest].digest
+        else { return false }
+        commands.remove(at: largest)
+        return true
     }
 
     private func refusal(of command: SignedCommand) -> CommandRefusal? {
@@ -95,8 +104,10 @@ extension Participant {
     }
 }
 
-extension Command.Action {
-    fileprivate var isReadiness: Bool {
-        if case .membership(.ready) = self { true } else { false }
+extension Command {
+    /// Of a join.
+    fileprivate var token: [UInt8]? {
+        guard case .membership(.join(let request, _)) = action else { return nil }
+        return request.tokenID
     }
 }

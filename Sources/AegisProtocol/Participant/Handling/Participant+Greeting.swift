@@ -16,9 +16,11 @@ extension Participant {
     }
 
     /// To those who haven't answered; while abstaining to all, to hear where the mesh is.
-    mutating func sayHello() {
+    mutating func sayHello(toAll: Bool = false) {
         let hello = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
-        send([.hello(hello)], to: others.filter { greeting?.heights[$0] == nil })
+        // Associates ask by themselves; but where all whom they know are gone, they must be told.
+        let asked = toAll ? rules.roster.members.map(\.node) : others
+        send([.hello(hello)], to: asked.filter { greeting?.heights[$0] == nil })
     }
 
     mutating func received(_ hello: Hello, from peer: NodeID) throws(Refusal) {
@@ -27,6 +29,7 @@ extension Participant {
             throw .envelope(.notAParticipant(peer))
         }
         guard mayAnswer(peer, configuration.timing.greetingInterval, \.greetedAt) else { return }
+        if hello.height > chain.height { catchUp(seen: hello.height, from: [peer]) }
         let reply = HelloReply(
             mesh: rules.mesh, nonce: hello.nonce, height: chain.height,
             lastSeen: lastSeen[peer]?.envelope)

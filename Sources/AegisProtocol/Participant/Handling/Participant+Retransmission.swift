@@ -4,8 +4,19 @@ import AegisCore
 // step of the protocol is the answer.
 extension Participant {
     mutating func considerRetransmission() {
-        guard isAnswerMissing else { return cancelTimer(.retransmission) }
-        guard timers[.retransmission] == nil else { return }
+        guard isStarted else { return }
+        guard isAnswerMissing else {
+            // Now and then: whoever missed a decision, and has nothing to say, hears of it.
+            if timers[.retransmission] == nil || !isResting, rules.roster.members.count > 1,
+                !rules.breaches.contains(.stragglersIgnored)
+            {
+                startTimer(.retransmission, after: configuration.timing.restingInterval)
+            }
+            isResting = true
+            return
+        }
+        guard timers[.retransmission] == nil || isResting else { return }
+        isResting = false
         var wait = configuration.timing.retransmission
         for _ in 0..<min(retransmissions, 8) { wait = wait * 8 / 5 }
         startTimer(
@@ -24,7 +35,8 @@ extension Participant {
 
     mutating func retransmit() {
         retransmissions += 1
-        if !isSigning { sayHello() }
+        let isLong = isResting || retransmissions.isMultiple(of: 8)
+        if !isSigning || isLong { sayHello(toAll: isLong) }
         dropDeadCommands()
         resendRound()
         resendToCoordinator()
