@@ -205,7 +205,8 @@ extension Simulation {
             let join = wishes.first { if case .join(number) = $0.kind { true } else { false } }
             return roster.member(id) == nil && (join.map { isOver($0, in: state) } ?? true)
         case .leave(let node), .evict(let node):
-            return roster.member(nodes[node].id) == nil
+            // The last one stays.
+            return roster.member(nodes[node].id) == nil || roster.nodes == [nodes[node].id]
         case .suspend(let node):
             let id = nodes[node].id
             return isGone(id) || wish.attempts > 3 || roster.associate(id) != nil

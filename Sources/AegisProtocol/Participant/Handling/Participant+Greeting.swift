@@ -29,7 +29,9 @@ extension Participant {
             throw .envelope(.notAParticipant(peer))
         }
         guard mayAnswer(peer, configuration.timing.greetingInterval, \.greetedAt) else { return }
-        if hello.height > chain.height { catchUp(seen: hello.height, from: [peer]) }
+        if hello.height > chain.height, !rules.breaches.contains(.stragglersIgnored) {
+            catchUp(seen: hello.height, from: [peer])
+        }
         let reply = HelloReply(
             mesh: rules.mesh, nonce: hello.nonce, height: chain.height,
             lastSeen: lastSeen[peer]?.envelope)

@@ -35,7 +35,9 @@ extension Participant {
 
     mutating func retransmit() {
         retransmissions += 1
-        let isLong = isResting || retransmissions.isMultiple(of: 8)
+        let isLong =
+            (isResting || retransmissions.isMultiple(of: 8))
+            && !rules.breaches.contains(.stragglersIgnored)
         if !isSigning || isLong { sayHello(toAll: isLong) }
         dropDeadCommands()
         resendRound()
