@@ -83,10 +83,24 @@ package struct MeshView: Codable, Sendable, Equatable {
 }
 
 package struct ParticipantView: Codable, Sendable, Equatable {
+    /// What the admin has to do with it.
+    package enum Standing: String, Codable, Sendable, CaseIterable {
+        case active
+        /// For now the admin neither asks it nor answers it.
+        case suspended
+        /// For good.
+        case revoked
+    }
+
     package var node: String
     package var name: String
     package var address: String
     package var joinedAt: String
+    package var standing: Standing
+    /// Why it is not active, since when, by whom.
+    package var standingReason: String?
+    package var standingSince: String?
+    package var standingBy: String?
     /// Whether its last poll was answered.
     package var reachable: Bool
     package var lastSeen: String?
@@ -94,13 +108,18 @@ package struct ParticipantView: Codable, Sendable, Equatable {
     package var status: NodeStatus?
 
     package init(
-        node: String, name: String, address: String, joinedAt: String, reachable: Bool,
-        lastSeen: String?, status: NodeStatus?
+        node: String, name: String, address: String, joinedAt: String,
+        standing: Standing = .active, standingReason: String? = nil, standingSince: String? = nil,
+        standingBy: String? = nil, reachable: Bool, lastSeen: String?, status: NodeStatus?
     ) {
         self.node = node
         self.name = name
         self.address = address
         self.joinedAt = joinedAt
+        self.standing = standing
+        self.standingReason = standingReason
+        self.standingSince = standingSince
+        self.standingBy = standingBy
         self.reachable = reachable
         self.lastSeen = lastSeen
         self.status = status

@@ -24,10 +24,10 @@ package struct AdminResponder: HTTPResponder {
     package static let bodyBytesMax = 256 << 10
     private static let bodySeconds = 20
 
-    package init(_ table: RouteTable, desks: Desks, rates: RateSettings, logger: Logger) {
+    package init(_ table: RouteTable, desks: Desks, limiter: RateLimiter, logger: Logger) {
         self.table = table
         self.desks = desks
-        limiter = RateLimiter(rates)
+        self.limiter = limiter
         self.logger = logger
     }
 
@@ -152,6 +152,11 @@ package struct AdminResponder: HTTPResponder {
         if record == nil, route.method != .get { try await readBody(&visit) }
         let faults = FaultList()
         let query = QueryReader.read(visit.request.uri.query, route.query, faults)
+        if route.traits.contains(.matched),
+            !EntityTag.isList(visit.request.headers[.ifMatch] ?? "")
+        {
+            faults.add("If-Match", "must be the ETag of the answer that the change is of")
+        }
         let body = try RequestBodyReader.read(
             visit.body, type: visit.request.headers[.contentType], route, faults)
         guard faults.faults.isEmpty else {

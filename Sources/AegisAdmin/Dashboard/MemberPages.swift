@@ -15,7 +15,10 @@ enum ParticipantsPage {
                 lead: open
                     ? "The founding is open: whoever has a token can join."
                     : "The roster is committed; its members vouch for each other.")
-                + Parts.panel("Nodes", id: "nodes", NodeTable.html(nodes, mesh: mesh))
+                + Parts.panel(
+                    "Nodes", id: "nodes",
+                    NodeTable.html(
+                        nodes, mesh: mesh, acts: principal.has(.manageParticipants)))
                 + (open && principal.has(.manageTokens) ? create : "")
                 + Parts.panel(
                     "Join tokens", id: "tokens", note: "Only their public keys are kept here",

@@ -28,11 +28,14 @@ package actor MeshObserver {
     private let calls: any MeshCalls
     private let blobs: BlobStore
     private let logger: Logger
+    private let witness: AuditWitness?
     /// Told after each look, whether anything was new or not.
     private let afterLook: @Sendable () -> Void
     private var rules: MeshRules?
     private var observed: Chain?
     private var seen: [NodeID: Node] = [:]
+    /// With whom the admin has nothing to do.
+    private var barred: Set<NodeID> = []
 
     private static let statusBytesMax = 4 << 20
     private static let commitsBytesMax = 16 << 20
@@ -44,16 +47,23 @@ package actor MeshObserver {
 
     package init(
         desk: FoundingDesk, calls: any MeshCalls, blobs: BlobStore, logger: Logger,
-        afterLook: @escaping @Sendable () -> Void = {}
+        witness: AuditWitness? = nil, afterLook: @escaping @Sendable () -> Void = {}
     ) {
         self.desk = desk
         self.calls = calls
         self.blobs = blobs
         self.logger = logger
+        self.witness = witness
         self.afterLook = afterLook
     }
 
     package func nodes() -> [NodeID: Node] { seen }
+
+    /// The admin has nothing more to do with `node`, or will ask it anew.
+    package func forget(_ node: NodeID) async {
+        seen[node] = nil
+        await calls.forget(node)
+    }
 
     /// Nil until the mesh is founded; from the moment it is, not from the next look on.
     package func chain() async throws -> Chain? {
@@ -80,8 +90,10 @@ package actor MeshObserver {
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
         guard try await loadGenesis(), let rules else { return }
+        barred = Set(try await database.standings().keys)
         await askAll(rules.roster)
         let before = observed?.state.height
+        let runs = observed?.state.finished.last?.run
         for (node, status) in heights(rules.roster) {
             guard status > observed?.state.height ?? .max else { continue }
             await follow(node, rules: rules)
@@ -89,6 +101,10 @@ package actor MeshObserver {
         // What nodes measured in a round that was not committed when they were asked.
         if observed?.state.height != before { await askAll(rules.roster) }
         try await keepMeasures()
+        if let witness, let state = observed?.state {
+            try await witness.prepare(
+                after: state, justEnded: state.finished.last?.run != runs, now: Timestamp.now())
+        }
         try await sendCommands(rules.roster)
         await fetchFinalModel(rules.roster)
     }
@@ -114,9 +130,10 @@ package actor MeshObserver {
 
     private func askAll(_ roster: Roster) async {
         let calls = calls
+        let entries = roster.entries.filter { !barred.contains($0.node) }
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
-            for entry in roster.entries {
+            for entry in entries {
                 group.addTask {
                     do {
                         let bytes = try await calls.get(
@@ -151,9 +168,9 @@ package actor MeshObserver {
     /// Who is furthest first.
     private func heights(_ roster: Roster) -> [(RosterEntry, UInt64)] {
         roster.entries.compactMap { entry -> (RosterEntry, UInt64)? in
-            guard let node = seen[entry.node], node.reachable, let status = node.status else {
-                return nil
-            }
+            guard let node = seen[entry.node], node.reachable, let status = node.status,
+                !barred.contains(entry.node)
+            else { return nil }
             return (entry, status.height)
         }.sorted { $0.1 > $1.1 }
     }
@@ -259,9 +276,7 @@ package actor MeshObserver {
 
     /// To everybody, again and again, until a quorum has committed it or it has expired.
     private func sendCommands(_ roster: Roster) async throws {
-        let now = Timestamp.now()
-        let pending = try await database.commands()
-            .filter { $0.committedHeight == nil && $0.expiresAt > now }
+        let pending = try await database.pendingCommands(now: Timestamp.now())
         guard !pending.isEmpty else { return }
         let body = CBOR.array(pending.map { .bytes($0.envelope) }).encoded
         let calls = calls

@@ -14,18 +14,21 @@ package struct RunDesk: Sendable {
     private let observer: MeshObserver
     private let blobs: BlobStore
     private let signer: EnvelopeSigner
+    private let numbers: CommandNumbers
 
     /// How long a command can wait for its commit.
     private static let commandMilliseconds: UInt64 = 600_000
     private static let chunkBytes = 256 << 10
 
     package init(
-        database: AdminDatabase, observer: MeshObserver, blobs: BlobStore, signer: EnvelopeSigner
+        database: AdminDatabase, observer: MeshObserver, blobs: BlobStore, signer: EnvelopeSigner,
+        numbers: CommandNumbers = CommandNumbers()
     ) {
         self.database = database
         self.observer = observer
         self.blobs = blobs
         self.signer = signer
+        self.numbers = numbers
     }
 
     /// Takes a run in. As a draft it stays here until `start`; else the mesh gets it at once.
@@ -137,17 +140,15 @@ package struct RunDesk: Sendable {
         return try await self.view(name)
     }
 
-    /// A signed command with a number above all before: the clock's, so that numbers still grow
-    /// for an admin whose database was restored.
+    /// A signed command with a number above all before.
     private func command(
         _ action: Command.Action, of run: RunID, kind: StoredCommand.Kind, mesh: MeshID,
         after state: ChainState, now: UInt64
     ) async throws -> StoredCommand {
-        let last = max(
-            state.lastCommandSequence, try await database.commands().last?.sequence ?? 0)
+        let known = max(state.lastCommandSequence, try await database.lastCommandSequence())
         let command = Command(
-            mesh: mesh, sequence: max(now, last + 1), expiresAt: now + Self.commandMilliseconds,
-            action: action)
+            mesh: mesh, sequence: numbers.next(after: known, now: now),
+            expiresAt: now + Self.commandMilliseconds, action: action)
         return StoredCommand(
             sequence: command.sequence, run: run, kind: kind,
             envelope: signer.sign(.command, command.payload).bytes,
@@ -321,12 +322,8 @@ package struct RunDesk: Sendable {
     package func certificates(_ name: String) async throws -> [CertificateView] {
         let run = try await stored(name)
         guard run.startedHeight != nil else { return [] }
-        return try await database.commits(through: run.endedHeight ?? .max).map { commit in
-            CertificateView(
-                height: commit.height, digest: commit.digest.description,
-                run: commit.run?.description, round: commit.round,
-                bytes: Data(commit.bytes).base64EncodedString())
-        }
+        return try await database.commits(through: run.endedHeight ?? .max)
+            .map(CertificateView.init)
     }
 
     /// The newest model of the run, as a body that streams it.
@@ -410,5 +407,14 @@ package struct RunDesk: Sendable {
             try await writer.write(ByteBuffer(bytes: Tar.end))
             try await writer.finish(nil)
         }
+    }
+}
+
+extension CertificateView {
+    init(_ commit: StoredCommit) {
+        self.init(
+            height: commit.height, digest: commit.digest.description,
+            run: commit.run?.description, round: commit.round,
+            bytes: Data(commit.bytes).base64EncodedString())
     }
 }

@@ -42,7 +42,7 @@ extension AdminDatabase {
     ) async throws {
         try await writer.write { db in
             let header = commit.header
-            let run = header.run ?? commit.commands.lazy.map(\.run).first
+            let run = header.run ?? commit.commands.lazy.compactMap(\.run).first
             try db.execute(
                 sql: """
                     INSERT INTO commit_record (height, digest, bytes, run, round, seen_from)
@@ -60,6 +60,7 @@ extension AdminDatabase {
                 try db.execute(
                     sql: "UPDATE command SET committed_height = ? WHERE sequence = ?",
                     arguments: [Int64(header.height), Int64(command.sequence)])
+                try Self.insertWitness(of: command, height: header.height, db)
             }
             try Self.update(commit.state, height: header.height, db)
         }
@@ -116,7 +117,7 @@ extension AdminDatabase {
         try await writer.read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM commit_record WHERE height BETWEEN ? AND ? ORDER BY height",
-                arguments: [Int64(first), Int64(clamping: last)]
+                arguments: [Int64(clamping: first), Int64(clamping: last)]
             ).map { row in
                 guard let digest = Digest(Array(row["digest"] as Data)) else {
                     throw AdminDatabaseError.damaged(table: "commit_record")
@@ -227,10 +228,12 @@ extension AdminDatabase {
 }
 
 extension Command {
-    var run: RunID {
+    /// Nil for what is of no run.
+    var run: RunID? {
         switch action {
         case .start(let specification): specification.run
         case .stop(let run, _): run
+        case .witness: nil
         }
     }
 }

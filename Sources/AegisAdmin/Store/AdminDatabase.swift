@@ -55,6 +55,8 @@ package struct AdminDatabase: Sendable {
             try $0.execute(sql: "ALTER TABLE measure ADD COLUMN explanation BLOB")
         }
         migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
+        migrator.registerMigration("v3 witnesses") { try $0.execute(sql: witnesses) }
+        migrator.registerMigration("v3 standings") { try $0.execute(sql: standings) }
         return migrator
     }
 
@@ -120,6 +122,31 @@ package struct AdminDatabase: Sendable {
             BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;
         CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
             BEGIN SELECT RAISE(ABORT, 'audit records are not deleted'); END;
+        """
+
+    /// A command of no run is a request to witness the audit log; what came of it is in the chain.
+    private static let witnesses = """
+        CREATE TABLE command_of_any (
+            sequence INTEGER PRIMARY KEY NOT NULL, run BLOB REFERENCES run(id),
+            kind TEXT NOT NULL, envelope BLOB NOT NULL, expires_at INTEGER NOT NULL,
+            committed_height INTEGER
+        ) STRICT;
+        INSERT INTO command_of_any SELECT * FROM command;
+        DROP TABLE command;
+        ALTER TABLE command_of_any RENAME TO command;
+        CREATE INDEX command_by_run ON command (run);
+        CREATE INDEX command_pending ON command (expires_at) WHERE committed_height IS NULL;
+        CREATE TABLE audit_witness (
+            height INTEGER PRIMARY KEY NOT NULL, records INTEGER NOT NULL, digest TEXT NOT NULL
+        ) STRICT;
+        """
+
+    /// Who is not here is active.
+    private static let standings = """
+        CREATE TABLE standing (
+            node BLOB PRIMARY KEY NOT NULL REFERENCES participant(node), standing TEXT NOT NULL,
+            reason TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL
+        ) STRICT;
         """
 
     /// Times are milliseconds since 1970. A call that was answered with a secret keeps no answer.

@@ -16,6 +16,8 @@ package struct ChainState: Hashable, Sendable {
     /// Proved traitors, in the order of their ids: they coordinate nothing and none of their
     /// updates counts, for good (§2.9).
     package private(set) var convicted: [NodeID]
+    /// The admin's audit log as it was last witnessed.
+    package private(set) var auditHead: AuditHead?
 
     package init(genesis: Digest, foundedAt: UInt64) {
         height = 0
@@ -25,6 +27,7 @@ package struct ChainState: Hashable, Sendable {
         active = nil
         finished = []
         convicted = []
+        auditHead = nil
     }
 }
 
@@ -91,6 +94,8 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     /// m must not exceed n − f, or one fault would stop every round (§2.5).
     case tooManyUpdatesNeeded(Int, available: Int)
     case noSuchRun
+    /// A log only grows.
+    case auditHeadNotGrowing(last: UInt64)
 }
 
 // The reducer.
@@ -116,6 +121,9 @@ extension ChainState {
             }
             return nil
         case .stop(let run, _): return active?.specification.run == run ? nil : .noSuchRun
+        case .witness(let head):
+            let last = auditHead?.records ?? 0
+            return head.records > last ? nil : .auditHeadNotGrowing(last: last)
         }
     }
 
@@ -207,6 +215,7 @@ extension ChainState {
         case .stop(_, let reason):
             guard let run = active else { return }
             end(run, .stopped(reason: reason), rounds: run.round - 1)
+        case .witness(let head): auditHead = head
         }
     }
 

@@ -5,6 +5,8 @@ package struct Command: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         case start(RunSpecification)
         case stop(RunID, reason: String)
+        /// The mesh's signatures on how long the admin's audit log is, and what its last record is.
+        case witness(AuditHead)
     }
 
     package let mesh: MeshID
@@ -26,6 +28,7 @@ package struct Command: Hashable, Sendable {
             switch self.action {
             case .start(let specification): .fields([1: specification.cbor])
             case .stop(let run, let reason): .fields([2: .bytes(run.bytes), 3: .text(reason)])
+            case .witness(let head): .fields([16: head.cbor])
             }
         return CBOR.fields([
             1: .bytes(mesh.bytes), 2: .unsigned(sequence), 3: .unsigned(expiresAt), 4: action,
@@ -40,6 +43,8 @@ package struct Command: Hashable, Sendable {
         var action = try CBORFields(try fields.value(4))
         if let specification = action.optional(1) {
             self.action = .start(try RunSpecification(specification))
+        } else if let head = action.optional(16) {
+            self.action = .witness(try AuditHead(head))
         } else {
             guard let run = RunID(try action.bytes(2)) else { throw .outOfRange(field: 2) }
             self.action = .stop(run, reason: try action.text(3, max: 256))

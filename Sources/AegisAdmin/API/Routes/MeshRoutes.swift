@@ -6,7 +6,7 @@ import AegisTelemetry
 
 /// The mesh, who takes part in it, and how they get in.
 enum MeshRoutes {
-    static let all: [Route] = mesh + participants + tokens
+    static let all: [Route] = mesh + participants + ParticipantRoutes.changes + tokens
 
     private static let mesh: [Route] = [
         Route(
@@ -23,6 +23,26 @@ enum MeshRoutes {
                     throw Problem(.meshOpen)
                 }
                 return .bytes(document, type: "application/cbor", fileName: "genesis.cbor")
+            }),
+        Route(
+            .get, "/api/v1/mesh/certificates", .readEvidence, tag: "mesh",
+            "Every commit record from the founding on",
+            query: [
+                .init("limit", .integer(1...500), "How many at most; 100 if absent."),
+                .init("after", .integer(0...Int.max), "`next` of the page before."),
+            ],
+            answer: .init(200, Components.page("Certificate"), "A page of records."),
+            handler: { desks, call in
+                let limit = call.query["limit"].flatMap { Int($0) } ?? 100
+                let after = call.query["after"].flatMap { UInt64($0) } ?? 0
+                let (last, isOver) = after.addingReportingOverflow(UInt64(limit) + 1)
+                let found = try await desks.database.commits(
+                    from: after + 1, through: isOver ? .max : last)
+                let page = found.prefix(limit)
+                return try .json(
+                    Items(
+                        items: page.map(CertificateView.init),
+                        next: found.count > limit ? page.last.map { "\($0.height)" } : nil))
             }),
         Route(
             .post, "/api/v1/mesh/found", .foundMesh, tag: "mesh",
@@ -42,12 +62,20 @@ enum MeshRoutes {
             .get, "/api/v1/participants", .readParticipants, tag: "mesh",
             "Every node: state, height, memory, spent budget, what it refused",
             traits: .paged,
-            query: [.init("reachable", .boolean, "Only nodes that answer, or that don't.")],
+            query: [
+                .init("reachable", .boolean, "Only nodes that answer, or that don't."),
+                .init(
+                    "standing", .choice(ParticipantView.Standing.allCases.map(\.rawValue)),
+                    "Only nodes that stand so."),
+            ],
             answer: .init(200, Components.page("Participant"), "A page of nodes."),
             handler: { desks, call in
                 let wanted = call.query["reachable"]
-                let items = try await desks.participantViews()
-                    .filter { wanted == nil || wanted == "\($0.reachable)" }
+                let standing = call.query["standing"]
+                let items = try await desks.participantViews().filter {
+                    (wanted == nil || wanted == "\($0.reachable)")
+                        && (standing == nil || standing == $0.standing.rawValue)
+                }
                 return try .json(try await call.page(items, key: \.name) { $0 })
             }),
         Route(
@@ -55,14 +83,7 @@ enum MeshRoutes {
             "One node, by name or id",
             answer: .init(200, .named("Participant"), "The node."), problems: [.notFound],
             handler: { desks, call in
-                let name = call.parameter("participant")
-                let found = try await desks.participantViews()
-                    .first { $0.name == name || $0.node == name }
-                guard let found else {
-                    throw Problem(
-                        .notFound, detail: "there is no participant \(name.prefix(64))")
-                }
-                return try .json(found)
+                try .json(try await desks.participantView(call.parameter("participant")))
             }),
     ]
 
@@ -158,16 +179,29 @@ extension Desks {
 
     func participantViews() async throws -> [ParticipantView] {
         let seen = await observer.nodes()
+        let standings = try await database.standings()
         return try await database.participants().map { participant in
             let node = seen[participant.entry.node]
+            let standing = standings[participant.entry.node]
             return ParticipantView(
                 node: participant.entry.node.text, name: participant.entry.name,
                 address: participant.entry.address,
                 joinedAt: Timestamp.text(participant.joinedAt),
+                standing: standing?.standing ?? .active, standingReason: standing?.reason,
+                standingSince: standing.map { Timestamp.text($0.at) }, standingBy: standing?.by,
                 reachable: node?.reachable ?? false,
                 lastSeen: node?.lastSeen.flatMap { $0 == 0 ? nil : Timestamp.text($0) },
                 status: node?.status)
         }
+    }
+
+    /// By name or id.
+    func participantView(_ name: String) async throws -> ParticipantView {
+        let found = try await participantViews().first { $0.name == name || $0.node == name }
+        guard let found else {
+            throw Problem(.notFound, detail: "there is no participant \(name.prefix(64))")
+        }
+        return found
     }
 
     func meshView() async throws -> MeshView {
