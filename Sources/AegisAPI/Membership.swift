@@ -26,10 +26,11 @@ package struct JoinTokenView: Codable, Sendable, Equatable {
     package var createdBy: String
     package var expiresAt: String
     package var usedBy: String?
+    package var purpose: String?
 
     package init(
         id: String, name: String, state: State, createdAt: String, createdBy: String,
-        expiresAt: String, usedBy: String?
+        expiresAt: String, usedBy: String?, purpose: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -38,6 +39,7 @@ package struct JoinTokenView: Codable, Sendable, Equatable {
         self.createdBy = createdBy
         self.expiresAt = expiresAt
         self.usedBy = usedBy
+        self.purpose = purpose
     }
 }
 

@@ -109,7 +109,7 @@ suspended() {
     aegis node show riverside | grep -q 'its key may be lost'
     aegis node reinstate riverside
     eventually 20 all_idle
-    aegis audit query --action suspend | grep -q done
+    aegis audit query --action suspend | grep -q 'done$'
 }
 check "a suspended node is not asked any more, and asked again when it is reinstated" suspended
 

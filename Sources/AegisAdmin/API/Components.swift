@@ -125,7 +125,7 @@ package enum Components {
         .init("id", .text()), .init("name", .name),
         .init("state", .choice(["unused", "used", "expired", "revoked"])),
         .init("created_at", .time), .init("created_by", .text()), .init("expires_at", .time),
-        .init("used_by", .text(), required: false),
+        .init("used_by", .text(), required: false), .init("purpose", .text(), required: false),
     ])
 
     private static let joinTokenCreated = Schema.object([

@@ -35,6 +35,8 @@ enum ParticipantsPage {
             Parts.select("expires_seconds", Parts.options([
                 ("3600", "an hour"), ("14400", "four hours"), ("86400", "a day"),
             ]), "data-number")))
+        \(Parts.field("purpose", "Purpose", hint: "for people; may be empty",
+            "<input id=\"f-purpose\" name=\"purpose\" maxlength=\"200\">"))
         <button class="button primary">Make token</button>
         </form>
         <template data-secret="token"><div class="secret"><h3>For \
@@ -54,7 +56,7 @@ enum ParticipantsPage {
             label: "Join tokens",
             rows: tokens.reversed().map { token in
                 [
-                    "<span class=\"name\"><b>\(token.name)</b>\(Parts.id(token.id))</span>",
+                    Self.name(of: token),
                     Parts.pill(
                         token.state.rawValue,
                         token.state == .used ? "good" : token.state == .unused ? "live" : ""),
@@ -65,6 +67,14 @@ enum ParticipantsPage {
                         ? revoke(token) : "",
                 ]
             })
+    }
+
+    private static func name(of token: JoinTokenView) -> HTML {
+        let purpose = token.purpose ?? ""
+        return """
+            <span class="name"><b>\(token.name)</b>\(Parts.id(token.id))\
+            <small>\(purpose)</small></span>
+            """
     }
 
     private static func revoke(_ token: JoinTokenView) -> HTML {

@@ -11,6 +11,7 @@ package struct StoredGrant: Hashable, Sendable {
     package let createdAt: UInt64
     package let createdBy: String
     package let revokedAt: UInt64?
+    package let purpose: String
 }
 
 package struct EnrolledParticipant: Hashable, Sendable {
@@ -36,7 +37,7 @@ package enum MembershipError: Error, Hashable, Sendable {
 
 extension AdminDatabase {
     package func insertGrant(
-        _ grant: TokenGrant, at time: UInt64, by actor: String
+        _ grant: TokenGrant, purpose: String, at time: UInt64, by actor: String
     ) async throws {
         try await change { db in
             guard try Self.genesis(db) == nil else { throw MembershipError.closed }
@@ -46,12 +47,13 @@ extension AdminDatabase {
             guard taken != true else { throw MembershipError.nameTaken(grant.name) }
             try db.execute(
                 sql: """
-                    INSERT INTO token (id, public_key, name, not_after, created_at, created_by)
-                    VALUES (?, ?, ?, ?, ?, ?)
+                    INSERT INTO token
+                    (id, public_key, name, not_after, created_at, created_by, purpose)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
                     Data(grant.tokenID), Data(grant.tokenKey.bytes), grant.name,
-                    Int64(grant.notAfter), Int64(time), actor,
+                    Int64(grant.notAfter), Int64(time), actor, purpose,
                 ])
         }
     }
@@ -162,7 +164,7 @@ extension AdminDatabase {
                 tokenID: Array(row["id"] as Data), tokenKey: key, name: row["name"],
                 notAfter: UInt64(row["not_after"] as Int64), usedBy: user ?? nil),
             createdAt: UInt64(row["created_at"] as Int64), createdBy: row["created_by"],
-            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) })
+            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) }, purpose: row["purpose"])
     }
 
     /// False where there is no such token, or it was used: then revoking it would say too much.

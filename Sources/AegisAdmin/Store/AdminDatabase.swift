@@ -57,6 +57,9 @@ package struct AdminDatabase: Sendable {
         migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
         migrator.registerMigration("v3 witnesses") { try $0.execute(sql: witnesses) }
         migrator.registerMigration("v3 standings") { try $0.execute(sql: standings) }
+        migrator.registerMigration("v3 purposes") {
+            try $0.execute(sql: "ALTER TABLE token ADD COLUMN purpose TEXT NOT NULL DEFAULT ''")
+        }
         return migrator
     }
 

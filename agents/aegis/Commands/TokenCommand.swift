@@ -23,6 +23,9 @@ package struct TokenCreate: AsyncParsableCommand {
     @Option(help: "How long it can be used: 90s, 30m, 1h; at most 24h.")
     package var expires: String = "1h"
 
+    @Option(help: "What it is made for; for people.")
+    package var purpose: String?
+
     @OptionGroup package var common: CommonOptions
 
     package init() {}
@@ -32,10 +35,11 @@ package struct TokenCreate: AsyncParsableCommand {
             throw Failure(
                 .usage, "--expires \(expires) is not a time", hint: "write 90s, 30m or 1h")
         }
-        return .post(
-            "/join-tokens",
-            .object(["name": .text(name), "expires_seconds": .integer(Int64(seconds))]),
-            key: key)
+        var body: [String: JSONValue] = [
+            "name": .text(name), "expires_seconds": .integer(Int64(seconds)),
+        ]
+        body["purpose"] = purpose.map { .text($0) }
+        return .post("/join-tokens", .object(body), key: key)
     }
 
     package func run() async throws {

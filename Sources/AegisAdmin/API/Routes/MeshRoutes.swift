@@ -114,6 +114,9 @@ enum MeshRoutes {
                     .init(
                         "expires_seconds", .integer(1...FoundingDesk.tokenSecondsMax),
                         "How long it can be used.", standard: .integer(3_600)),
+                    .init(
+                        "purpose", .text(length: 0...200), "What it was made for; for people.",
+                        standard: ""),
                 ]), example: .object(["name": "north", "expires_seconds": .integer(3_600)])),
             answer: .init(201, .named("JoinTokenCreated"), "The token."),
             problems: [.nameTaken, .meshFounded],
@@ -145,7 +148,7 @@ enum MeshRoutes {
     private static let create: Route.Handler = { desks, call in
         let token = try await desks.founding.createToken(
             name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
-            by: call.principal.name, now: call.now)
+            purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
         return try .json(
             JoinTokenCreated(
                 id: token.idText, name: call.text("name") ?? "", token: token.secretText,
@@ -166,7 +169,8 @@ extension Desks {
             return JoinTokenView(
                 id: Hexadecimal.encode(grant.tokenID), name: grant.name, state: state,
                 createdAt: Timestamp.text(stored.createdAt), createdBy: stored.createdBy,
-                expiresAt: Timestamp.text(grant.notAfter * 1_000), usedBy: grant.usedBy?.text)
+                expiresAt: Timestamp.text(grant.notAfter * 1_000), usedBy: grant.usedBy?.text,
+                purpose: stored.purpose.isEmpty ? nil : stored.purpose)
         }
     }
 
