@@ -103,6 +103,8 @@ package struct ParticipantView: Codable, Sendable, Equatable {
     package var standingReason: String?
     package var standingSince: String?
     package var standingBy: String?
+    /// Whether the mesh's roster says the same; absent before the founding.
+    package var standingCommitted: Bool?
     /// Whether its last poll was answered.
     package var reachable: Bool
     package var lastSeen: String?
@@ -112,7 +114,8 @@ package struct ParticipantView: Codable, Sendable, Equatable {
     package init(
         node: String, name: String, address: String, joinedAt: String,
         standing: Standing = .active, standingReason: String? = nil, standingSince: String? = nil,
-        standingBy: String? = nil, reachable: Bool, lastSeen: String?, status: NodeStatus?
+        standingBy: String? = nil, standingCommitted: Bool? = nil, reachable: Bool,
+        lastSeen: String?, status: NodeStatus?
     ) {
         self.node = node
         self.name = name
@@ -122,6 +125,7 @@ package struct ParticipantView: Codable, Sendable, Equatable {
         self.standingReason = standingReason
         self.standingSince = standingSince
         self.standingBy = standingBy
+        self.standingCommitted = standingCommitted
         self.reachable = reachable
         self.lastSeen = lastSeen
         self.status = status

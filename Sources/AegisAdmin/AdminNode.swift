@@ -78,7 +78,9 @@ package struct AdminNode: Sendable {
                 signer: signer, numbers: numbers),
             datasets: DatasetDesk(database: database, observer: observer), users: users,
             observer: observer, feed: feed, metrics: metrics, listen: settings.listen,
-            closeLinks: server.closeConnections)
+            membership: MembershipDesk(
+                database: database, observer: observer, signer: signer, numbers: numbers,
+                closeLinks: server.closeConnections))
         let port = BoundPort()
         apiPort = port
         api = try Self.application(

@@ -77,7 +77,10 @@ package enum Components {
         .init("standing", .choice(ParticipantView.Standing.allCases.map(\.rawValue))),
         .init("standing_reason", .text(), required: false),
         .init("standing_since", .time, required: false),
-        .init("standing_by", .text(), required: false), .init("reachable", .boolean),
+        .init("standing_by", .text(), required: false),
+        .init(
+            "standing_committed", .boolean, "Whether the mesh's roster says the same.",
+            required: false), .init("reachable", .boolean),
         .init("last_seen", .time, required: false),
         .init("status", .named("NodeStatus"), "As the node tells it.", required: false),
     ])

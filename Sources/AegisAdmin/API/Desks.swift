@@ -13,15 +13,14 @@ package struct Desks: Sendable {
     package let metrics: AdminMetrics
     /// host:port of the mesh listener, which joiners are told.
     package let listen: String
-    /// Ends what a node has open here.
-    package let closeLinks: @Sendable (NodeID) -> Void
+    package let membership: MembershipDesk
 
     var database: AdminDatabase { founding.database }
 
     package init(
         mesh: MeshID, founding: FoundingDesk, runs: RunDesk, datasets: DatasetDesk,
         users: UserDesk, observer: MeshObserver, feed: EventFeed, metrics: AdminMetrics,
-        listen: String, closeLinks: @escaping @Sendable (NodeID) -> Void
+        listen: String, membership: MembershipDesk
     ) {
         self.mesh = mesh
         self.founding = founding
@@ -32,6 +31,6 @@ package struct Desks: Sendable {
         self.feed = feed
         self.metrics = metrics
         self.listen = listen
-        self.closeLinks = closeLinks
+        self.membership = membership
     }
 }

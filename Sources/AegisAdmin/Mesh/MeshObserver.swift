@@ -20,7 +20,15 @@ package actor MeshObserver {
     package struct Chain: Sendable {
         package var state: ChainState
         package let genesis: Digest
-        package let roster: Roster
+        package let founders: Roster
+
+        /// As the chain has it by now.
+        package var roster: Roster { state.roster }
+
+        /// Of whoever is or was in the roster that is known here.
+        package func name(of node: NodeID) -> String? {
+            roster.name(of: node) ?? founders.name(of: node)
+        }
         package var fork: String?
     }
 
@@ -89,24 +97,25 @@ package actor MeshObserver {
 
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
-        guard try await loadGenesis(), let rules else { return }
+        guard try await loadGenesis(), let rules, let observed else { return }
         barred = Set(try await database.standings().keys)
-        await askAll(rules.roster)
-        let before = observed?.state.height
-        let runs = observed?.state.finished.last?.run
-        for (node, status) in heights(rules.roster) {
-            guard status > observed?.state.height ?? .max else { continue }
+        await askAll(observed.roster)
+        let before = observed.state.height
+        let runs = observed.state.finished.last?.run
+        for (node, status) in heights(observed.roster) {
+            guard status > self.observed?.state.height ?? .max else { continue }
             await follow(node, rules: rules)
         }
         // What nodes measured in a round that was not committed when they were asked.
-        if observed?.state.height != before { await askAll(rules.roster) }
+        let roster = self.observed?.roster ?? observed.roster
+        if self.observed?.state.height != before { await askAll(roster) }
         try await keepMeasures()
-        if let witness, let state = observed?.state {
+        if let witness, let state = self.observed?.state {
             try await witness.prepare(
                 after: state, justEnded: state.finished.last?.run != runs, now: Timestamp.now())
         }
-        try await sendCommands(rules.roster)
-        await fetchFinalModel(rules.roster)
+        try await sendCommands(roster)
+        await fetchFinalModel(roster)
     }
 
     /// True once the mesh is founded: its rules are known, what was seen before is replayed.
@@ -122,7 +131,7 @@ package actor MeshObserver {
         // Somebody else may have loaded it while this call waited for the database.
         guard self.rules == nil else { return true }
         observed = Chain(
-            state: try rules.replay(records), genesis: genesis.digest, roster: rules.roster,
+            state: try rules.replay(records), genesis: genesis.digest, founders: rules.roster,
             fork: fork)
         self.rules = rules
         return true
@@ -130,7 +139,7 @@ package actor MeshObserver {
 
     private func askAll(_ roster: Roster) async {
         let calls = calls
-        let entries = roster.entries.filter { !barred.contains($0.node) }
+        let entries = roster.members.filter { !barred.contains($0.node) }
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
             for entry in entries {
@@ -167,7 +176,7 @@ package actor MeshObserver {
 
     /// Who is furthest first.
     private func heights(_ roster: Roster) -> [(RosterEntry, UInt64)] {
-        roster.entries.compactMap { entry -> (RosterEntry, UInt64)? in
+        roster.members.compactMap { entry -> (RosterEntry, UInt64)? in
             guard let node = seen[entry.node], node.reachable, let status = node.status,
                 !barred.contains(entry.node)
             else { return nil }
@@ -201,6 +210,7 @@ package actor MeshObserver {
         _ record: CommitRecord, from node: RosterEntry, rules: MeshRules
     ) async throws {
         guard let state = observed?.state else { return }
+        let rules = rules.at(state)
         let commit = try rules.verify(record, extending: state)
         let entries = rules.roster.entries
         try await database.insertCommit(
@@ -281,7 +291,7 @@ package actor MeshObserver {
         let body = CBOR.array(pending.map { .bytes($0.envelope) }).encoded
         let calls = calls
         await withTaskGroup(of: Void.self) { group in
-            for entry in roster.entries where seen[entry.node]?.reachable == true {
+            for entry in roster.members where seen[entry.node]?.reachable == true {
                 group.addTask {
                     // One that is lost is sent again at the next look.
                     try? await calls.post("/mesh/v1/statements", body, to: entry)
@@ -298,8 +308,8 @@ package actor MeshObserver {
     /// Whether the blob is here, or could be had from somebody.
     package func fetchModel(_ model: Digest) async -> Bool {
         if blobs.contains(model) { return true }
-        guard let rules else { return false }
-        for entry in rules.roster.entries where seen[entry.node]?.reachable == true {
+        guard let observed else { return false }
+        for entry in observed.roster.members where seen[entry.node]?.reachable == true {
             do {
                 try await calls.fetch(model, from: entry, into: blobs)
                 return true

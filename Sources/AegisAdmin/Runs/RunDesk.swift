@@ -37,9 +37,10 @@ package struct RunDesk: Sendable {
     ) async throws -> RunView {
         guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
         let rules = try await observer.meshRules()
+        let roster = try await observer.chain()?.roster
         let specification = try RunRequestReader(
-            participants: rules?.roster.count ?? Limits.participantsMax,
-            faultTolerance: rules?.roster.faultTolerance ?? 0
+            participants: roster?.count ?? Limits.participantsMax,
+            faultTolerance: roster?.faultTolerance ?? 0
         ).read(body, run: run)
         guard let rules else {
             throw Problem(.meshOpen, detail: "a run needs a founded mesh")
@@ -259,8 +260,8 @@ package struct RunDesk: Sendable {
 
     private func rounds(of run: StoredRun) async throws -> [RoundView] {
         let id = run.specification.run
-        let roster = try await observer.chain()?.roster
-        func name(_ node: NodeID) -> String { roster?.name(of: node) ?? node.short }
+        let chain = try await observer.chain()
+        func name(_ node: NodeID) -> String { chain?.name(of: node) ?? node.short }
         let measures = Dictionary(grouping: try await database.measures(of: id)) { $0.round }
         return try await database.rounds(of: id).map { round in
             RoundView(

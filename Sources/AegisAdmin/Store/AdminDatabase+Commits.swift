@@ -228,12 +228,13 @@ extension AdminDatabase {
 }
 
 extension Command {
-    /// Nil for what is of no run.
+    /// Nil where it isn't about a run.
     var run: RunID? {
         switch action {
         case .start(let specification): specification.run
         case .stop(let run, _): run
         case .witness: nil
+        case .membership: nil
         }
     }
 }

@@ -19,7 +19,7 @@ package struct StoredRun: Hashable, Sendable {
 
 /// A signed command on its way to a commit.
 package struct StoredCommand: Hashable, Sendable {
-    package enum Kind: String, Sendable { case start, stop, witness }
+    package enum Kind: String, Sendable { case start, stop, witness, membership }
 
     package let sequence: UInt64
     /// Nil for what is of no run.

@@ -27,10 +27,11 @@ extension AdminDatabase {
         }
     }
 
-    /// False where the participant was revoked: that is for good.
+    /// False where the participant was revoked: that is for good. `command` is what the mesh is
+    /// asked to decide with it.
     package func setStanding(
-        of node: NodeID, _ standing: ParticipantView.Standing, reason: String, by actor: String,
-        at time: UInt64
+        of node: NodeID, _ standing: ParticipantView.Standing, reason: String,
+        command: StoredCommand?, by actor: String, at time: UInt64
     ) async throws -> Bool {
         try await change { db in
             try db.execute(
@@ -40,6 +41,7 @@ extension AdminDatabase {
                 db, sql: "SELECT EXISTS (SELECT 1 FROM standing WHERE node = ?)",
                 arguments: [Data(node.bytes)])
             guard isRevoked != true else { return false }
+            if let command { try Self.insert(command, db) }
             guard standing != .active else { return true }
             try db.execute(
                 sql: "INSERT INTO standing (node, standing, reason, at, by) VALUES (?, ?, ?, ?, ?)",

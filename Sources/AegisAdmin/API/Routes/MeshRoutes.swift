@@ -184,6 +184,7 @@ extension Desks {
     func participantViews() async throws -> [ParticipantView] {
         let seen = await observer.nodes()
         let standings = try await database.standings()
+        let state = try await observer.chain()?.state
         return try await database.participants().map { participant in
             let node = seen[participant.entry.node]
             let standing = standings[participant.entry.node]
@@ -193,10 +194,21 @@ extension Desks {
                 joinedAt: Timestamp.text(participant.joinedAt),
                 standing: standing?.standing ?? .active, standingReason: standing?.reason,
                 standingSince: standing.map { Timestamp.text($0.at) }, standingBy: standing?.by,
+                standingCommitted: state.map { state in
+                    Self.standing(of: participant.entry.node, in: state)
+                        == standing?.standing ?? .active
+                },
                 reachable: node?.reachable ?? false,
                 lastSeen: node?.lastSeen.flatMap { $0 == 0 ? nil : Timestamp.text($0) },
                 status: node?.status)
         }
+    }
+
+    private static func standing(
+        of node: NodeID, in state: ChainState
+    ) -> ParticipantView.Standing {
+        guard !state.retired.contains(node) else { return .revoked }
+        return state.roster.associate(node)?.standing == .suspended ? .suspended : .active
     }
 
     /// By name or id.
@@ -215,12 +227,13 @@ extension Desks {
         let waiting = participants.filter { progress?.signed.contains($0.entry.node) == false }
         let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
         let chain = try await observer.chain()
+        let current = chain?.roster ?? roster
         return MeshView(
             mesh: statement.mesh.description, name: statement.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
             admin: statement.admin.text, participants: participants.count,
             waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
-            quorum: roster?.quorum, faultTolerance: roster?.faultTolerance,
+            quorum: current?.quorum, faultTolerance: current?.faultTolerance,
             strictThree: statement.policy.strictThree,
             viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
             height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,

@@ -6,16 +6,17 @@ enum ParticipantRoutes {
     static let changes: [Route] = [
         change(
             "suspend", to: .suspended, "Have nothing to do with a participant for now",
-            details: "The admin doesn't ask it, hands it no command and refuses its calls."),
+            details: "At once the admin doesn't ask it, hands it no command and refuses its calls; "
+                + "when a quorum has committed it, its vote rests and its updates don't count."),
         change(
             "revoke", to: .revoked, "Have nothing to do with a participant any more",
-            details: "As suspending, for good."),
+            details: "As suspending, but for good: the mesh removes it from its roster."),
         Route(
             .post, "/api/v1/participants/{participant}/reinstate", .manageParticipants,
             tag: "mesh", "End a suspension",
             body: .init(.object([]), example: .object([:]), required: false),
             answer: .init(200, .named("Participant"), "It is active."),
-            problems: [.notFound, .participantRevoked],
+            problems: [.notFound, .participantRevoked, .refusedByMesh],
             handler: { desks, call in try await set(.active, reason: "", desks, call) }),
     ]
 
@@ -32,7 +33,7 @@ enum ParticipantRoutes {
                         "Shown beside the participant.")
                 ]), example: .object(["reason": "its key may be lost"])),
             answer: .init(200, .named("Participant"), "It is \(standing.rawValue)."),
-            problems: [.notFound, .participantRevoked],
+            problems: [.notFound, .participantRevoked, .refusedByMesh],
             handler: { desks, call in
                 try await set(standing, reason: call.text("reason") ?? "", desks, call)
             })
@@ -43,13 +44,9 @@ enum ParticipantRoutes {
     ) async throws -> Reply {
         let view = try await desks.participantView(call.parameter("participant"))
         guard let node = NodeID(text: view.node) else { throw Problem(.notFound) }
-        let isSet = try await desks.database.setStanding(
-            of: node, standing, reason: reason, by: call.principal.name, at: call.now)
-        guard isSet else {
-            throw Problem(.participantRevoked, detail: "\(view.name) was revoked")
-        }
-        await desks.observer.forget(node)
-        desks.closeLinks(node)
+        try await desks.membership.set(
+            standing, of: node, name: view.name, reason: reason, by: call.principal.name,
+            now: call.now)
         return try .json(try await desks.participantView(view.node))
     }
 }
