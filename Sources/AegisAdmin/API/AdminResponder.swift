@@ -167,8 +167,15 @@ package struct AdminResponder: HTTPResponder {
             parameters: visit.parameters, query: query, body: body, request: visit.request,
             now: visit.now)
         let desks = desks
-        let reply = try await CallRecord.$current.withValue(record) {
-            try await route.handler(desks, call)
+        let reply: Reply
+        if route.traits.contains(.shared) {
+            reply = try await desks.answers.value(
+                visit.request.uri.string, at: desks.revision
+            ) { try await route.handler(desks, call) }
+        } else {
+            reply = try await CallRecord.$current.withValue(record) {
+                try await route.handler(desks, call)
+            }
         }
         if route.method == .get, let tag = reply.headers[.eTag],
             let known = visit.request.headers[.ifNoneMatch], EntityTag.list(known, has: tag)

@@ -40,7 +40,7 @@ extension AdminDatabase {
     package func insertCommit(
         _ commit: Commit, coordinator: NodeID, participants: [NodeID], from node: String
     ) async throws {
-        try await writer.write { db in
+        try await write { db in
             let header = commit.header
             let run = header.run ?? commit.commands.lazy.compactMap(\.run).first
             try db.execute(
@@ -131,7 +131,7 @@ extension AdminDatabase {
     }
 
     package func insertFork(_ commit: Commit, from node: String) async throws {
-        try await writer.write { db in
+        try await write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO fork (height, digest, bytes, seen_from) "
                     + "VALUES (?, ?, ?, ?)",
@@ -175,7 +175,7 @@ extension AdminDatabase {
 
     package func keep(_ measures: [RoundMeasurement], of node: NodeID) async throws {
         guard !measures.isEmpty else { return }
-        try await writer.write { db in
+        try await write { db in
             for measure in measures {
                 guard let run = RunID(text: measure.run), measure.seconds.isFinite else { continue }
                 try db.execute(

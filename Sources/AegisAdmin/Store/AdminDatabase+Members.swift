@@ -72,7 +72,7 @@ extension AdminDatabase {
         at time: UInt64,
         verify: @Sendable (_ grantOf: ([UInt8]) -> TokenGrant?) throws -> Acceptor.Accepted
     ) async throws -> Acceptor.Accepted {
-        try await writer.write { db in
+        try await write { db in
             let accepted = try verify { id in
                 let row = try? Row.fetchOne(
                     db, sql: "SELECT * FROM token WHERE id = ? AND revoked_at IS NULL",
@@ -140,7 +140,7 @@ extension AdminDatabase {
         _ envelope: [UInt8], by node: NodeID,
         complete: @Sendable ([[UInt8]]) throws -> [UInt8]?
     ) async throws {
-        try await writer.write { db in
+        try await write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO genesis_signature (node, envelope) VALUES (?, ?)",
                 arguments: [Data(node.bytes), Data(envelope)])

@@ -11,7 +11,7 @@ enum MeshRoutes {
     private static let mesh: [Route] = [
         Route(
             .get, "/api/v1/mesh", .readMesh, tag: "mesh", "The mesh: members, quorum, height",
-            answer: .init(200, .named("Mesh"), "The mesh."),
+            traits: .shared, answer: .init(200, .named("Mesh"), "The mesh."),
             handler: { desks, _ in try .json(try await desks.meshView()) }),
         Route(
             .get, "/api/v1/mesh/genesis", .readMesh, tag: "mesh",
@@ -61,7 +61,7 @@ enum MeshRoutes {
         Route(
             .get, "/api/v1/participants", .readParticipants, tag: "mesh",
             "Every node: state, height, memory, spent budget, what it refused",
-            traits: .paged,
+            traits: [.paged, .shared],
             query: [
                 .init("reachable", .boolean, "Only nodes that answer, or that don't."),
                 .init(
@@ -80,7 +80,7 @@ enum MeshRoutes {
             }),
         Route(
             .get, "/api/v1/participants/{participant}", .readParticipants, tag: "mesh",
-            "One node, by name or id",
+            "One node, by name or id", traits: .shared,
             answer: .init(200, .named("Participant"), "The node."), problems: [.notFound],
             handler: { desks, call in
                 try .json(try await desks.participantView(call.parameter("participant")))

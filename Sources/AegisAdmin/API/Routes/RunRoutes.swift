@@ -12,7 +12,7 @@ enum RunRoutes {
     private static let lifecycle: [Route] = [
         Route(
             .get, "/api/v1/runs", .readRuns, tag: "runs", "The runs, the newest first",
-            traits: .paged,
+            traits: [.paged, .shared],
             query: [
                 .init(
                     "state", .choice(RunView.State.allCases.map(\.rawValue)),
@@ -45,7 +45,7 @@ enum RunRoutes {
             }),
         Route(
             .get, "/api/v1/runs/{run}", .readRuns, tag: "runs", "One run, by name or id",
-            answer: .init(200, .named("Run"), "The run."), problems: [.notFound],
+            traits: .shared, answer: .init(200, .named("Run"), "The run."), problems: [.notFound],
             handler: { desks, call in
                 try .json(try await desks.runs.view(call.parameter("run")))
             }),
@@ -96,7 +96,8 @@ enum RunRoutes {
         Route(
             .get, "/api/v1/runs/{run}/rounds", .readRuns, tag: "runs",
             "The committed rounds, as the mesh decided and the nodes measured them",
-            traits: .paged, answer: .init(200, Components.page("Round"), "A page of rounds."),
+            traits: [.paged, .shared],
+            answer: .init(200, Components.page("Round"), "A page of rounds."),
             problems: [.notFound],
             handler: { desks, call in
                 let rounds = try await desks.runs.rounds(call.parameter("run"))

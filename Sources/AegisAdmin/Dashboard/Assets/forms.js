@@ -175,7 +175,7 @@ const Form = (() => {
     readout.classList.remove("stale");
     document.getElementById("r-epsilon").textContent = answer.epsilon.toFixed(answer.epsilon < 10 ? 3 : 1);
     document.getElementById("r-sigma").textContent = answer.noise_multiplier.toFixed(3);
-    note.textContent = `Bound by the ${answer.accountant.toUpperCase()} accountant over ${answer.steps} steps; each node accounts for itself.`;
+    note.textContent = `The smaller of two proved bounds (RDP, PLD) over ${answer.steps} steps; each node accounts for itself.`;
     if (mode() === "epsilon") slider("noise_multiplier").value = Math.log10(answer.noise_multiplier);
     else slider("epsilon").value = Math.log10(answer.epsilon);
     outputs();
