@@ -85,26 +85,12 @@ package struct MeshView: Codable, Sendable, Equatable {
 }
 
 package struct ParticipantView: Codable, Sendable, Equatable {
-    /// What the admin has to do with it.
-    package enum Standing: String, Codable, Sendable, CaseIterable {
-        case active
-        /// For now the admin neither asks it nor answers it.
-        case suspended
-        /// For good.
-        case revoked
-    }
-
     package var node: String
     package var name: String
     package var address: String
     package var joinedAt: String
-    package var standing: Standing
-    /// Why it is not active, since when, by whom.
-    package var standingReason: String?
-    package var standingSince: String?
-    package var standingBy: String?
-    /// Whether the mesh's roster says the same; absent before the founding.
-    package var standingCommitted: Bool?
+    /// In the mesh's roster; absent before the founding, and for who is no member any more.
+    package var standing: MemberView.Standing?
     /// Whether its last poll was answered.
     package var reachable: Bool
     package var lastSeen: String?
@@ -113,19 +99,14 @@ package struct ParticipantView: Codable, Sendable, Equatable {
 
     package init(
         node: String, name: String, address: String, joinedAt: String,
-        standing: Standing = .active, standingReason: String? = nil, standingSince: String? = nil,
-        standingBy: String? = nil, standingCommitted: Bool? = nil, reachable: Bool,
-        lastSeen: String?, status: NodeStatus?
+        standing: MemberView.Standing? = nil, reachable: Bool, lastSeen: String?,
+        status: NodeStatus?
     ) {
         self.node = node
         self.name = name
         self.address = address
         self.joinedAt = joinedAt
         self.standing = standing
-        self.standingReason = standingReason
-        self.standingSince = standingSince
-        self.standingBy = standingBy
-        self.standingCommitted = standingCommitted
         self.reachable = reachable
         self.lastSeen = lastSeen
         self.status = status

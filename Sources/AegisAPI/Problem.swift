@@ -66,8 +66,6 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         case tokenUsed = "token-used"
         case datasetRetired = "dataset-retired"
         case runStarted = "run-started"
-        case participantRevoked = "participant-revoked"
-        case refusedByMesh = "refused-by-mesh"
         case storageFull = "storage-full"
         case tooSlow = "too-slow"
         case internalError = "internal-error"
@@ -103,8 +101,6 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .tokenUsed: "the token was used"
             case .datasetRetired: "the data set is retired"
             case .runStarted: "the run was started already"
-            case .participantRevoked: "the participant was revoked, which is for good"
-            case .refusedByMesh: "the mesh's rules don't allow it now"
             case .storageFull: "the disk is full"
             case .tooSlow: "the request took too long to arrive"
             case .internalError: "something broke here"
@@ -122,7 +118,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
                 .notReady, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
-                .runStarted, .participantRevoked, .refusedByMesh, .changed, .keyReused, .unfit:
+                .runStarted,  .changed, .keyReused, .unfit:
                 409
             case .tooSlow: 408
             case .unsupportedMediaType: 415

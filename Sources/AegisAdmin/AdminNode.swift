@@ -77,10 +77,7 @@ package struct AdminNode: Sendable {
                 database: database, observer: observer, blobs: blobs,
                 signer: signer, numbers: numbers),
             datasets: DatasetDesk(database: database, observer: observer), users: users,
-            observer: observer, feed: feed, metrics: metrics, listen: settings.listen,
-            membership: MembershipDesk(
-                database: database, observer: observer, signer: signer, numbers: numbers,
-                closeLinks: server.closeConnections))
+            observer: observer, feed: feed, metrics: metrics, listen: settings.listen)
         let port = BoundPort()
         apiPort = port
         api = try Self.application(

@@ -7,7 +7,6 @@ package enum Permission: String, CaseIterable, Sendable {
     case readMesh = "mesh.read"
     case foundMesh = "mesh.found"
     case readParticipants = "participants.read"
-    case manageParticipants = "participants.manage"
     case readTokens = "tokens.read"
     case manageTokens = "tokens.manage"
     case readDatasets = "datasets.read"
@@ -31,7 +30,7 @@ package enum Permission: String, CaseIterable, Sendable {
         case .readParticipants, .readTokens, .readDatasets, .readBudgets, .readModel,
             .readEvidence:
             [.admin, .operator, .auditor]
-        case .manageParticipants, .manageTokens, .manageDatasets, .submitRun, .stopRun:
+        case .manageTokens, .manageDatasets, .submitRun, .stopRun:
             [.admin, .operator]
         case .readUsers, .readAudit: [.admin, .auditor]
         case .foundMesh, .manageUsers: [.admin]

@@ -28,7 +28,6 @@ final class SoleNode: MeshCalls {
     private let wallStart: UInt64
     private let state: Mutex<State>
     let isDown = Mutex(false)
-    let forgotten = Mutex(0)
     /// What the node's last model is said to be.
     let modelBytes: [UInt8] = Array("a model".utf8)
     private var model: Digest { SHA256.digest(of: modelBytes) }
@@ -69,8 +68,6 @@ final class SoleNode: MeshCalls {
             give(.received(try Statement(decoding: bytes), from: rules.admin))
         }
     }
-
-    func forget(_ node: NodeID) async { forgotten.withLock { $0 += 1 } }
 
     func fetch(_ blob: Digest, from node: RosterEntry, into store: BlobStore) async throws {
         guard blob == model else { throw Unreachable() }

@@ -101,17 +101,7 @@ audit_witnessed() {
 }
 check "a log that its keeper rewrote contradicts what the mesh has signed" audit_witnessed
 
-# --- Suspending, and a change of settings -----------------------------------------------------------
-
-suspended() {
-    aegis node suspend riverside --reason "its key may be lost"
-    aegis node list | grep -q 'riverside .* suspended'
-    aegis node show riverside | grep -q 'its key may be lost'
-    aegis node reinstate riverside
-    eventually 20 all_idle
-    aegis audit query --action suspend | grep -q 'done$'
-}
-check "a suspended node is not asked any more, and asked again when it is reinstated" suspended
+# --- A change of settings ------------------------------------------------------------------------
 
 reloaded() {
     local settings=$mesh_dir/admin/admin.json status=0

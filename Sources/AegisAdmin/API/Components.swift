@@ -74,13 +74,10 @@ package enum Components {
     private static let participant = Schema.object([
         .init("node", .text()), .init("name", .name), .init("address", .text()),
         .init("joined_at", .time),
-        .init("standing", .choice(ParticipantView.Standing.allCases.map(\.rawValue))),
-        .init("standing_reason", .text(), required: false),
-        .init("standing_since", .time, required: false),
-        .init("standing_by", .text(), required: false),
         .init(
-            "standing_committed", .boolean, "Whether the mesh's roster says the same.",
-            required: false), .init("reachable", .boolean),
+            "standing", .choice(MemberView.Standing.allCases.map(\.rawValue)),
+            "In the mesh's roster; absent for who is no member.", required: false),
+        .init("reachable", .boolean),
         .init("last_seen", .time, required: false),
         .init("status", .named("NodeStatus"), "As the node tells it.", required: false),
     ])

@@ -13,7 +13,6 @@ package struct Desks: Sendable {
     package let metrics: AdminMetrics
     /// host:port of the mesh listener, which joiners are told.
     package let listen: String
-    package let membership: MembershipDesk
 
     /// Answers that are the same for everybody.
     let answers = SnapshotCache<Reply>()
@@ -26,7 +25,7 @@ package struct Desks: Sendable {
     package init(
         mesh: MeshID, founding: FoundingDesk, runs: RunDesk, datasets: DatasetDesk,
         users: UserDesk, observer: MeshObserver, feed: EventFeed, metrics: AdminMetrics,
-        listen: String, membership: MembershipDesk
+        listen: String
     ) {
         self.mesh = mesh
         self.founding = founding
@@ -37,6 +36,5 @@ package struct Desks: Sendable {
         self.feed = feed
         self.metrics = metrics
         self.listen = listen
-        self.membership = membership
     }
 }

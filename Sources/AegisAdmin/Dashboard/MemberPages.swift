@@ -18,7 +18,7 @@ enum ParticipantsPage {
                 + Parts.panel(
                     "Nodes", id: "nodes",
                     NodeTable.html(
-                        nodes, mesh: mesh, acts: principal.has(.manageParticipants)))
+                        nodes, mesh: mesh, acts: principal.has(.manageMembers)))
                 + (open && principal.has(.manageTokens) ? create : "")
                 + Parts.panel(
                     "Join tokens", id: "tokens", note: "Only their public keys are kept here",

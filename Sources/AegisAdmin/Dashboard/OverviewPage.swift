@@ -144,9 +144,8 @@ enum NodeTable {
         let last = node.lastSeen.map { "last seen " + Parts.time($0) } ?? "not seen yet"
         return [
             "<span class=\"name\"><b>\(node.name)</b>\(Parts.id(node.node))</span>",
-            node.standing != .active
-                ? Parts.pill(node.standing.rawValue, "warn")
-                    + "<small>\(node.standingReason ?? "")</small>"
+            node.standing.map { $0 != .participant } ?? false
+                ? Parts.pill(node.standing?.rawValue ?? "", "warn")
                 : node.reachable
                     ? Parts.pill(status?.state.rawValue ?? "up", tone(status?.state))
                     : Parts.pill("silent", "bad") + "<small>\(last)</small>",
@@ -162,24 +161,23 @@ enum NodeTable {
     private static func acts(_ node: ParticipantView) -> HTML {
         func act(_ verb: String, _ label: String, _ question: String, asks: Bool = true) -> HTML {
             """
-            <form data-api="POST /api/v1/participants/\(node.name)/\(verb)" data-done="reload" \
+            <form data-api="POST /api/v1/members/\(node.name)/\(verb)" data-done="reload" \
             data-confirm="\(question)"\(asks ? " data-ask=\"reason\"" as HTML : "")>\
             <button class="button small">\(label)</button></form>
             """
         }
-        let revoke = act(
-            "revoke", "Revoke",
-            "Revoke \(node.name)? The admin will have nothing to do with it any more.")
+        let first: HTML
         switch node.standing {
-        case .active:
-            return "<span class=\"row-acts\">"
-                + act("suspend", "Suspend", "Suspend \(node.name)?") + revoke + "</span>"
+        case nil: return ""
+        case .participant: first = act("suspend", "Suspend", "Let the vote of \(node.name) rest?")
         case .suspended:
-            return "<span class=\"row-acts\">"
-                + act("reinstate", "Reinstate", "Work with \(node.name) again?", asks: false)
-                + revoke + "</span>"
-        case .revoked: return ""
+            first = act("resume", "Resume", "Give \(node.name) its vote back?", asks: false)
+        case .ready: first = act("promote", "Promote", "Give \(node.name) a vote?", asks: false)
+        case .learner, .observer: first = ""
         }
+        let evict = act(
+            "evict", "Evict", "Take \(node.name) out of the mesh, for good? It can never come back.")
+        return "<span class=\"row-acts\">\(first)\(evict)</span>"
     }
 
     private static func tone(_ state: NodeStatus.State?) -> String {

@@ -74,12 +74,7 @@ package struct FoundingEndpoints: MeshHandler {
         guard participants.contains(where: { $0.entry.node == request.peer.node }) else {
             throw Problem(.forbidden, detail: "node \(request.peer.node.short) has not joined")
         }
-        if let standing = try await desk.database.standings()[request.peer.node] {
-            throw Problem(
-                .forbidden,
-                detail: "node \(request.peer.node.short) is \(standing.standing.rawValue): "
-                    + standing.reason)
-        }
+    }
     }
 
     package func refused(_ refusal: ConnectionRefusal) {

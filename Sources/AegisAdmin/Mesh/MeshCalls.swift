@@ -6,7 +6,5 @@ package import AegisStore
 package protocol MeshCalls: Sendable {
     func get(_ path: String, from node: RosterEntry, bytesMax: Int) async throws -> [UInt8]
     func post(_ path: String, _ body: [UInt8], to node: RosterEntry) async throws
-    /// Closes what is open to a node.
-    func forget(_ node: NodeID) async
     func fetch(_ blob: Digest, from node: RosterEntry, into store: BlobStore) async throws
 }

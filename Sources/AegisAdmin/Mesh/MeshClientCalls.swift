@@ -16,8 +16,6 @@ package struct MeshClientCalls: MeshCalls {
         await client.setAddress(address, of: node.node)
     }
 
-    package func forget(_ node: NodeID) async { await client.forget(node) }
-
     package func get(
         _ path: String, from node: RosterEntry, bytesMax: Int
     ) async throws -> [UInt8] {

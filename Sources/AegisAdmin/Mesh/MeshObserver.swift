@@ -42,8 +42,6 @@ package actor MeshObserver {
     private var rules: MeshRules?
     private var observed: Chain?
     private var seen: [NodeID: Node] = [:]
-    /// With whom the admin has nothing to do.
-    private var barred: Set<NodeID> = []
 
     private static let statusBytesMax = 4 << 20
     private static let commitsBytesMax = 16 << 20
@@ -66,12 +64,6 @@ package actor MeshObserver {
     }
 
     package func nodes() -> [NodeID: Node] { seen }
-
-    /// The admin has nothing more to do with `node`, or will ask it anew.
-    package func forget(_ node: NodeID) async {
-        seen[node] = nil
-        await calls.forget(node)
-    }
 
     /// Nil until the mesh is founded; from the moment it is, not from the next look on.
     package func chain() async throws -> Chain? {
@@ -98,7 +90,6 @@ package actor MeshObserver {
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
         guard try await loadGenesis(), let rules, let observed else { return }
-        barred = Set(try await database.standings().keys)
         await askAll(observed.roster)
         let before = observed.state.height
         let runs = observed.state.finished.last?.run
@@ -139,7 +130,7 @@ package actor MeshObserver {
 
     private func askAll(_ roster: Roster) async {
         let calls = calls
-        let entries = roster.members.filter { !barred.contains($0.node) }
+        let entries = roster.members
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
             for entry in entries {
@@ -178,7 +169,6 @@ package actor MeshObserver {
     private func heights(_ roster: Roster) -> [(RosterEntry, UInt64)] {
         roster.members.compactMap { entry -> (RosterEntry, UInt64)? in
             guard let node = seen[entry.node], node.reachable, let status = node.status,
-                !barred.contains(entry.node)
             else { return nil }
             return (entry, status.height)
         }.sorted { $0.1 > $1.1 }

@@ -72,7 +72,6 @@ package struct AdminDatabase: Sendable {
         }
         migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
         migrator.registerMigration("v3 witnesses") { try $0.execute(sql: witnesses) }
-        migrator.registerMigration("v3 standings") { try $0.execute(sql: standings) }
         migrator.registerMigration("v3 purposes") {
             try $0.execute(sql: "ALTER TABLE token ADD COLUMN purpose TEXT NOT NULL DEFAULT ''")
         }
@@ -158,14 +157,6 @@ package struct AdminDatabase: Sendable {
         CREATE INDEX audit_of_actor ON audit_record (actor, sequence);
         CREATE TABLE audit_witness (
             height INTEGER PRIMARY KEY NOT NULL, records INTEGER NOT NULL, digest TEXT NOT NULL
-        ) STRICT;
-        """
-
-    /// Who is not here is active.
-    private static let standings = """
-        CREATE TABLE standing (
-            node BLOB PRIMARY KEY NOT NULL REFERENCES participant(node), standing TEXT NOT NULL,
-            reason TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL
         ) STRICT;
         """
 

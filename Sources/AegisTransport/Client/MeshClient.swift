@@ -65,11 +65,6 @@ package final class MeshClient: Sendable {
         await old?.close()
     }
 
-    /// The node can't be called until its address is set again; its connections are closed.
-    package func forget(_ node: NodeID) async {
-        await state.withLock { $0.links.removeValue(forKey: node) }?.close()
-    }
-
     /// Whoever of our mesh answers at `address`, for one who joins and knows nobody yet. Compare
     /// the node id with what you trust; then `setAddress`.
     package func discover(at address: MeshAddress) async throws(MeshClientError) -> VerifiedPeer {

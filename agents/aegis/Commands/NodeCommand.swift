@@ -6,7 +6,7 @@ package struct NodeCommand: AsyncParsableCommand {
         commandName: "node",
         abstract: "Shows the nodes of the mesh, and with whom the admin works.",
         subcommands: [
-            NodeList.self, NodeShow.self, NodeSuspend.self, NodeReinstate.self, NodeRevoke.self,
+            NodeList.self, NodeShow.self,
         ])
 
     package init() {}
@@ -50,7 +50,7 @@ package struct NodeList: AsyncParsableCommand {
     }
 
     static func state(_ node: ParticipantView) -> String {
-        guard node.standing == .active else { return node.standing.rawValue }
+        if let standing = node.standing, standing != .participant { return standing.rawValue }
         return node.reachable ? node.status?.state.rawValue ?? "up" : "no answer"
     }
 
@@ -94,11 +94,6 @@ package struct NodeShow: AsyncParsableCommand {
             "node \(node.name)  \(NodeList.state(node))", "id \(node.node)",
             "address \(node.address)",
         ]
-        if let reason = node.standingReason, let since = node.standingSince {
-            lines.append(
-                "\(node.standing.rawValue) since \(Output.time(since)) by "
-                    + "\(node.standingBy ?? "-"): \(reason)")
-        }
         if let seen = node.lastSeen { lines.append("last seen \(Output.time(seen))") }
         if let run = node.status?.run {
             lines.append("works on \(run.name), round \(run.round) of \(run.rounds): \(run.phase)")
@@ -110,63 +105,5 @@ package struct NodeShow: AsyncParsableCommand {
                 delta: $0.delta, budgetEpsilon: $0.budgetEpsilon)
         }
         return budgets.isEmpty ? head : head + "\n" + BudgetList.text(budgets)
-    }
-}
-
-/// A change of what the admin has to do with a node.
-private func change(
-    _ node: String, _ verb: String, reason: String?, _ common: CommonOptions
-) async throws {
-    let path = "/participants/" + (try PathSegment.of(node, "node")) + "/" + verb
-    let body = JSONValue.object(reason.map { ["reason": .text($0)] } ?? [:])
-    try await common.show(
-        { try await $0.send(.post(path, body)) }, as: ParticipantView.self, NodeShow.text)
-}
-
-package struct NodeSuspend: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "suspend",
-        abstract: "Has the admin neither ask a node nor answer it, until it is reinstated.",
-        discussion: "Example:\n  aegis node suspend north --reason \"its key may be lost\"")
-
-    @Argument(help: "The node's name or id.") package var node: String
-    @Option(help: "Why; shown beside the node.") package var reason: String
-    @OptionGroup package var common: CommonOptions
-
-    package init() {}
-
-    package func run() async throws {
-        try await change(node, "suspend", reason: reason, common)
-    }
-}
-
-package struct NodeReinstate: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "reinstate", abstract: "Ends a suspension.",
-        discussion: "Example:\n  aegis node reinstate north")
-
-    @Argument(help: "The node's name or id.") package var node: String
-    @OptionGroup package var common: CommonOptions
-
-    package init() {}
-
-    package func run() async throws {
-        try await change(node, "reinstate", reason: nil, common)
-    }
-}
-
-package struct NodeRevoke: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Suspends a node for good.",
-        discussion: "Example:\n  aegis node revoke north --reason \"left the consortium\"")
-
-    @Argument(help: "The node's name or id.") package var node: String
-    @Option(help: "Why; shown beside the node.") package var reason: String
-    @OptionGroup package var common: CommonOptions
-
-    package init() {}
-
-    package func run() async throws {
-        try await change(node, "revoke", reason: reason, common)
     }
 }

@@ -6,7 +6,7 @@ import AegisTelemetry
 
 /// The mesh, who takes part in it, and how they get in.
 enum MeshRoutes {
-    static let all: [Route] = mesh + participants + ParticipantRoutes.changes + tokens
+    static let all: [Route] = mesh + participants + tokens
 
     private static let mesh: [Route] = [
         Route(
@@ -65,7 +65,7 @@ enum MeshRoutes {
             query: [
                 .init("reachable", .boolean, "Only nodes that answer, or that don't."),
                 .init(
-                    "standing", .choice(ParticipantView.Standing.allCases.map(\.rawValue)),
+                    "standing", .choice(MemberView.Standing.allCases.map(\.rawValue)),
                     "Only nodes that stand so."),
             ],
             answer: .init(200, Components.page("Participant"), "A page of nodes."),
@@ -74,7 +74,7 @@ enum MeshRoutes {
                 let standing = call.query["standing"]
                 let items = try await desks.participantViews().filter {
                     (wanted == nil || wanted == "\($0.reachable)")
-                        && (standing == nil || standing == $0.standing.rawValue)
+                        && (standing == nil || standing == $0.standing?.rawValue)
                 }
                 return try .json(try await call.page(items, key: \.name) { $0 })
             }),
@@ -183,32 +183,18 @@ extension Desks {
 
     func participantViews() async throws -> [ParticipantView] {
         let seen = await observer.nodes()
-        let standings = try await database.standings()
-        let state = try await observer.chain()?.state
+        let roster = try await observer.chain()?.roster
         return try await database.participants().map { participant in
             let node = seen[participant.entry.node]
-            let standing = standings[participant.entry.node]
             return ParticipantView(
                 node: participant.entry.node.text, name: participant.entry.name,
                 address: participant.entry.address,
                 joinedAt: Timestamp.text(participant.joinedAt),
-                standing: standing?.standing ?? .active, standingReason: standing?.reason,
-                standingSince: standing.map { Timestamp.text($0.at) }, standingBy: standing?.by,
-                standingCommitted: state.map { state in
-                    Self.standing(of: participant.entry.node, in: state)
-                        == standing?.standing ?? .active
-                },
+                standing: roster.flatMap { MemberView.Standing(of: participant.entry.node, in: $0) },
                 reachable: node?.reachable ?? false,
                 lastSeen: node?.lastSeen.flatMap { $0 == 0 ? nil : Timestamp.text($0) },
                 status: node?.status)
         }
-    }
-
-    private static func standing(
-        of node: NodeID, in state: ChainState
-    ) -> ParticipantView.Standing {
-        guard !state.retired.contains(node) else { return .revoked }
-        return state.roster.associate(node)?.standing == .suspended ? .suspended : .active
     }
 
     /// By name or id.
