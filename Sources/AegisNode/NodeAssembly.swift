@@ -53,18 +53,20 @@ struct NodeAssembly: Sendable {
         let history = RunHistory(
             rules: rules, database: database, blobs: blobs, status: status,
             evaluator: Evaluator(declarations: configuration.datasets, blobs: blobs),
-            worker: Worker(niceness: 5), logger: logger)
+            worker: Worker(niceness: 5), roundsKept: configuration.roundsKept, logger: logger)
         try history.restore(durable.chain)
         let trainer = try TrainingDesk(
             node: node, ledgers: LedgerFile(path: directory.ledgerPath(configuration)),
             database: database, blobs: blobs, declarations: configuration.datasets, status: status)
         try history.clear(
             durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
+        let evidence = EvidenceKeeper()
+        for record in durable.records { evidence.journaled(record) }
         surroundings = NodeSurroundings(
             .init(
                 inbox: inbox, rules: rules, node: node, client: client, mail: mail,
                 blobs: blobs, database: database, status: status,
-                trainer: trainer, history: history, logger: logger))
+                trainer: trainer, history: history, evidence: evidence, logger: logger))
         let registry = RegistryBox(rules, bindings: bindings.memory)
         server = try MeshServer(
             .init(address: try configuration.listeningAddress, mesh: rules.mesh),

@@ -59,8 +59,8 @@ enum ImportTable {
 
         "aegis": shell.union(nio).union([
             "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
-            "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", "ArgumentParser",
-            "AsyncHTTPClient", "Crypto", "Yams",
+            "AegisLearning", "AegisNode", "AegisPrivacy", "AegisReport", "AegisStore",
+            "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",

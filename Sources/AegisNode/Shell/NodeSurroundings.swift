@@ -22,6 +22,7 @@ final class NodeSurroundings: Surroundings {
     let trainer: TrainingDesk
     let desk: AggregationDesk
     let history: RunHistory
+    let evidence: EvidenceKeeper
     let training = Worker(niceness: 5)
     let computing = Worker()
     let logger: Logger
@@ -46,6 +47,7 @@ final class NodeSurroundings: Surroundings {
         status = parts.status
         trainer = parts.trainer
         history = parts.history
+        evidence = parts.evidence
         logger = parts.logger
         let desk = AggregationDesk(blobs: parts.blobs)
         self.desk = desk
@@ -76,6 +78,7 @@ final class NodeSurroundings: Surroundings {
         let status: StatusBoard
         let trainer: TrainingDesk
         let history: RunHistory
+        let evidence: EvidenceKeeper
         let logger: Logger
     }
 
@@ -220,7 +223,10 @@ final class NodeSurroundings: Surroundings {
     func apply(_ record: CommitRecord, _ state: ChainState) throws {
         let header = try Header(decoding: record.header)
         try database.insertCommit(
-            record.encoded, digest: SHA256.digest(of: record.header), at: header.height)
+            record.encoded, digest: SHA256.digest(of: record.header), at: header.height,
+            evidence: evidence.evidence(
+                for: header, body: record.body, view: RunHistory.view(of: record)))
+        if state.active == nil { evidence.clear() }
         if header.kind == .round { fetcher.finish(through: header.round) }
         if state.active == nil { fetcher.cancelAll() }
         guard let round = history.committed(record, header, state) else { return }
@@ -278,6 +284,8 @@ final class NodeSurroundings: Surroundings {
     }
 
     // MARK: Telling
+
+    func journaled(_ record: AegisProtocol.JournalRecord) { evidence.journaled(record) }
 
     func observed(_ event: Event) {
         events.record(event)
