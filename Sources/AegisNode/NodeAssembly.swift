@@ -60,13 +60,12 @@ struct NodeAssembly: Sendable {
             database: database, blobs: blobs, declarations: configuration.datasets, status: status)
         try history.clear(
             durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
-        let evidence = EvidenceKeeper()
-        for record in durable.records { evidence.journaled(record) }
         surroundings = NodeSurroundings(
             .init(
                 inbox: inbox, rules: rules, node: node, client: client, mail: mail,
                 blobs: blobs, database: database, status: status,
-                trainer: trainer, history: history, evidence: evidence, logger: logger))
+                trainer: trainer, history: history,
+                evidence: EvidenceKeeper(durable.records), logger: logger))
         let registry = RegistryBox(rules, bindings: bindings.memory)
         server = try MeshServer(
             .init(address: try configuration.listeningAddress, mesh: rules.mesh),

@@ -8,9 +8,9 @@ struct EvidenceCommand: AsyncParsableCommand {
         abstract: "Write what this node can prove to a folder that anybody can verify.",
         discussion: """
             The founders' genesis, every decision with its certificate, elections, the signed \
-            updates of each round, and their content as far as it is still here: `keep_rounds: all` \
-            in node.yaml keeps it for good, else the last three rounds have it. The node may be \
-            running. `aegis verify FOLDER` checks the folder on any machine.
+            updates of each round, and their content as far as it is still here: \
+            `keep_rounds: all` in node.yaml keeps it for good, else the last three rounds have \
+            it. The node may be running. `aegis verify FOLDER` checks the folder on any machine.
 
             Example:
               aegis-node evidence --dir north --to evidence --run readmission
@@ -35,7 +35,8 @@ struct EvidenceCommand: AsyncParsableCommand {
                 print(String(decoding: try AegisAPI.encode(outcome), as: UTF8.self))
             } else {
                 print(
-                    "\(outcome.height) decisions, \(outcome.rounds) rounds, \(outcome.complete) of them complete: \(outcome.bytes) bytes in \(to)"
+                    "\(outcome.height) decisions, \(outcome.rounds) rounds, \(outcome.complete) "
+                        + "of them complete: \(outcome.bytes) bytes in \(to)"
                 )
                 print("next: aegis verify \(to)")
             }

@@ -18,6 +18,11 @@ final class EvidenceKeeper: Sendable {
 
     private let held = Mutex(Held())
 
+    /// `records` are what the journal holds at a start.
+    init(_ records: [AegisProtocol.JournalRecord]) {
+        for record in records { journaled(record) }
+    }
+
     func journaled(_ record: AegisProtocol.JournalRecord) {
         switch record {
         case .signed(.update(_, let round), let envelope): hold(envelope, round: round)
