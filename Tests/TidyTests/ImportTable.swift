@@ -80,7 +80,10 @@ enum ImportTable {
         ]),
         "aegis-aggregation-speed": shell.union(["AegisAggregation", "AegisCore"]),
         // Not a target: tools/fuzz compiles them.
-        "Fuzz": ["AegisAggregation", "AegisCore", "AegisLearning", "AegisProtocol"],
+        "Fuzz": [
+            "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisLearning",
+            "AegisProtocol",
+        ],
     ]
 
     /// C libraries, each behind exactly one module.
