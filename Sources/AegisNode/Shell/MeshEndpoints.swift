@@ -17,7 +17,7 @@ struct MeshEndpoints: MeshHandler {
     func received(
         statements: [[UInt8]], from peer: NodeID
     ) async -> StatementReception {
-        guard inbox.hasRoom(for: statements.count) else {
+        guard inbox.hasRoom(for: statements.count, from: peer) else {
             return .busy(retryAfter: .seconds(1))
         }
         mail.heard(from: peer)
@@ -61,6 +61,10 @@ struct MeshEndpoints: MeshHandler {
         } catch {
             return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
         }
+    }
+
+    func cutOff(_ peer: NodeID) {
+        events.refused(peer, "floods, or sends what can't be read: cut off for a while")
     }
 
     func refused(_ error: StatementBatchError, from peer: NodeID) {

@@ -26,7 +26,7 @@ struct NodeLoop: ~Copyable {
     consuming func run() async throws {
         try step(.start)
         for await input in inbox.inputs {
-            inbox.taken()
+            inbox.taken(input)
             try step(input)
         }
     }
