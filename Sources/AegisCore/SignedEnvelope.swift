@@ -14,6 +14,8 @@ package enum StatementType: String, CaseIterable, Sendable {
     case vote2 = "aegis/1/vote2"
     case timeout = "aegis/1/timeout"
     case hello = "aegis/1/hello"
+    case keyConsent = "aegis/1/key-consent"
+    case coSign = "aegis/1/co-sign"
 }
 
 /// Why bytes are not a COSE_Sign1 of ours.

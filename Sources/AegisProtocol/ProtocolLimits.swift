@@ -37,4 +37,18 @@ package enum ProtocolLimits {
     /// Skips in a row that end a run as paused (§2.5).
     package static let skipsMax = 3
     package static let reasonBytesMax = 256
+    /// Tokens granted and not expired.
+    package static let tokensMax = 256
+    /// The longest a token may be good for: a day (§4.4).
+    package static let tokenMillisecondsMax: UInt64 = 86_400_000
+    /// Nodes that are gone for good; a mesh that lost so many takes nobody in any more.
+    package static let retiredMax = 4_096
+    /// A participant is never evicted by itself where fewer would be left (§2.10).
+    package static let participantsKept = 4
+    /// Headers a learner may name to show that it follows the chain.
+    package static let recentTipsMax = 64
+    /// Peers that are not in the roster and were answered lately.
+    package static let strangersMax = 128
+    /// Heights whose co-signatures are still collected (§2.8).
+    package static let unfinishedMax = 16
 }

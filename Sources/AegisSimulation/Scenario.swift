@@ -69,7 +69,7 @@ package struct Scenario: Hashable, Sendable, Decodable {
             case nil: break
             }
         }
-        drawn.updatesMin = min(drawn.updatesMin, drawn.participants - drawn.tolerance)
+        drawn.updatesMin = min(drawn.updatesMin, drawn.updatesMost)
         if drawn.participants != 3 { drawn.strictThree = 0 }
         guard !isBeyond else { return drawn }
         drawn.twins = min(drawn.twins, drawn.tolerance)

@@ -240,7 +240,7 @@ extension SigningSlot {
     var isBinding: Bool {
         switch self {
         case .vote1, .vote2, .timeout: true
-        case .update, .abstention, .haveList, .proposal: false
+        case .update, .abstention, .haveList, .proposal, .readiness: false
         }
     }
 }

@@ -154,7 +154,7 @@ extension Simulation {
         case .vote1, .vote2, .timeout:
             nodes[node].traitor?.see(.signed(envelope))
             return envelope
-        case .abstention: return envelope
+        case .abstention, .readiness: return envelope
         }
         guard let twisted else { return envelope }
         return cryptography.sign(envelope.type, from: nodes[node].id, payload: twisted)

@@ -74,7 +74,7 @@ struct SimulationChecker {
             guard let list = try? HaveList(payload: payload) else { return }
             let place = PlaceKey(height: height, view: view)
             lists[ListKey(node: id, place: place)] = list
-        case .update, .abstention, .proposal: break
+        case .update, .abstention, .proposal, .readiness: break
         }
         if isDurabilityChecked, let missing = disk.missing(for: slot, payload, updates, rules) {
             fail("I7: \(name(node)) signed \(slot.words) before \(missing) was durable")
@@ -174,7 +174,7 @@ struct SimulationChecker {
             fail("I2: the model of height \(commit.header.height) isn't what its updates give")
         }
         checkInclusion(
-            commit.header, commit.included, nodes.filter(\.isTrusted).map(\.id))
+            commit.header, commit.included, nodes.filter(\.isTrusted).map(\.id), before.roster)
     }
 
     /// I13: no evidence against a node that keeps the rules and never went back in time.
@@ -186,13 +186,13 @@ struct SimulationChecker {
 
     /// I10: what all honest nodes held when they said so takes part.
     private mutating func checkInclusion(
-        _ header: Header, _ included: [HaveList.Member], _ honest: [NodeID]
+        _ header: Header, _ included: [HaveList.Member], _ honest: [NodeID], _ roster: Roster
     ) {
         let place = PlaceKey(height: header.height, view: header.listView)
-        let said = header.listSenders.map { rules.roster.entries[$0].node }
+        let said = header.listSenders.map { roster.entries[$0].node }
             .filter(honest.contains).compactMap { lists[ListKey(node: $0, place: place)] }
-        guard said.count >= rules.roster.inclusionThreshold else { return }
-        for member in said[0].members where honest.contains(rules.roster.nodes[member.index]) {
+        guard said.count >= roster.inclusionThreshold else { return }
+        for member in said[0].members where honest.contains(roster.nodes[member.index]) {
             // A later list of the same view may say more than the one that was used.
             guard said.allSatisfy({ $0.sequence == 0 && $0.members.contains(member) }) else {
                 continue
@@ -233,7 +233,7 @@ extension SimulatedDisk {
                 updates[member.update].map { blobs.contains($0.blob.digest) } ?? false
             }
             return isHeld ? nil : "an update that it lists"
-        case .update, .abstention, .proposal: return nil
+        case .update, .abstention, .proposal, .readiness: return nil
         }
     }
 

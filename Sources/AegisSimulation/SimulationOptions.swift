@@ -79,6 +79,12 @@ package struct SimulationOptions: Hashable, Sendable {
     /// f: how many of the participants may be faulty for good.
     package var tolerance: Int { (participants - 1) / 3 }
 
+    /// The largest m of a run that can go on when every faulty participant is evicted.
+    var updatesMost: Int {
+        let left = max(min(participants, 4), participants - tolerance)
+        return left - (left - 1) / 3
+    }
+
     /// The name of each option, as in scenarios and on the command line.
     package static let fields: [(name: String, path: any WritableKeyPath<Self, Int> & Sendable)] = [
         ("participants", \.participants), ("strictThree", \.strictThree), ("rounds", \.rounds),

@@ -12,6 +12,7 @@ extension SigningSlot {
         case .vote1(let height, let view): "vote1 \(height)/\(view)"
         case .vote2(let height, let view): "vote2 \(height)/\(view)"
         case .timeout(let height, let view): "timeout \(height)/\(view)"
+        case .readiness(let height): "readiness at \(height)"
         }
     }
 }
@@ -21,7 +22,7 @@ extension Simulation {
     func words(_ slot: SigningSlot, _ payload: [UInt8]) -> String {
         guard isRecording else { return "" }
         switch slot {
-        case .update, .abstention: return ""
+        case .update, .abstention, .readiness: return ""
         case .haveList:
             guard let list = try? HaveList(payload: payload) else { return "" }
             let members = list.members.map { "\($0.index)" }.joined(separator: ",")
@@ -64,6 +65,14 @@ extension Event {
         case .catchingUp(let height, let seen): "at \(height), asks for \(seen)"
         case .accused(let node, let offence): "accuses \(node.short) of \(offence)"
         case .convicted(let node): "sees \(node.short) convicted"
+        case .rosterChanged(let roster):
+            "has roster \(roster.epoch): " + roster.entries.map(\.name).joined(separator: " ")
+                + (roster.associates.isEmpty
+                    ? ""
+                    : "; without vote: "
+                        + roster.associates.map { "\($0.entry.name) (\($0.standing))" }
+                        .joined(separator: " "))
+        case .votes(let isVoting): isVoting ? "votes from here on" : "votes no longer"
         case .silenced(let height): "signs nothing through height \(height)"
         case .forked(let height): "sees a fork at \(height)"
         }

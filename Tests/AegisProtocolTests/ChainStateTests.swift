@@ -18,8 +18,7 @@ struct ChainStateTests {
         let command = Command(
             mesh: stage.rules.mesh, sequence: sequence, expiresAt: expiresAt, action: action)
         return chain.refusal(
-            of: command, mesh: stage.rules.mesh, roster: stage.rules.roster,
-            at: chain.committedTime + 1)
+            of: command, mesh: stage.rules.mesh, at: chain.committedTime + 1)
     }
 
     @Test("a command's number grows, it has not expired, and one run is active at a time")
@@ -41,7 +40,7 @@ struct ChainStateTests {
             mesh: stage.rules.mesh, sequence: 1, expiresAt: .max,
             action: .start(Stage.specification(try Stage.run(), participantsMin: 4)))
         let refusal = stage.rules.initialState.refusal(
-            of: command, mesh: stage.rules.mesh, roster: stage.rules.roster, at: 0)
+            of: command, mesh: stage.rules.mesh, at: 0)
         #expect(refusal == .tooManyUpdatesNeeded(4, available: 3))
     }
 

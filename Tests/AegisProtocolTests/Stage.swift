@@ -17,6 +17,8 @@ struct Stage {
     let admin: NodeID
     let cryptography = SymbolicCryptography()
     var participants: [Participant] = []
+    /// Of the participants, as they were added.
+    var ids: [NodeID]
     var messages: [Message] = []
     /// Everything each node was told to do, in order.
     var effects: [[Effect]]
@@ -40,6 +42,7 @@ struct Stage {
             mesh: mesh, founding: cryptography.digest(founding.payload),
             roster: try Roster(epoch: 1, entries: entries, strictThree: strictThree))
         rules = MeshRules(founding: founding, genesis: genesis, cryptography: cryptography)
+        ids = rules.roster.nodes
         effects = Array(repeating: [], count: count)
         journals = Array(repeating: [], count: count)
         commits = Array(repeating: [], count: count)
@@ -78,10 +81,21 @@ struct Stage {
     func participant(_ index: Int, chain: ChainState? = nil) throws -> Participant {
         try Participant(
             configuration: ParticipantConfiguration(
-                node: rules.roster.nodes[index], rules: rules, seed: UInt64(index)),
+                node: ids[index], rules: rules, seed: UInt64(index)),
             restoring: DurableState(
                 chain: try chain ?? rules.replay(commits[index]), tip: commits[index].last,
                 records: journals[index]))
+    }
+
+    /// A process that knows the genesis only.
+    mutating func add(_ number: UInt8) throws {
+        ids.append(try Self.node(number))
+        effects.append([])
+        journals.append([])
+        commits.append([])
+        timers.append([:])
+        participants.append(try participant(ids.count - 1))
+        handle(.start, at: ids.count - 1)
     }
 
     /// The process dies and starts again with what was durable.
@@ -121,7 +135,14 @@ struct Stage {
                 : [.trained(draft(request, by: index))]
         case .compute(let request): return [.computed(request, result(of: request))]
         case .apply(let record, _): commits[index].append(record)
-        case .cancelTraining, .synchronise, .observe: break
+        case .synchronise(let peers, let height):
+            let holder = peers.compactMap(ids.firstIndex).first { commits[$0].count >= height }
+            return holder.map { holder in
+                commits[holder][(Int(height) - 1)...].map {
+                    .received(.commit($0), from: ids[holder])
+                }
+            } ?? []
+        case .cancelTraining, .observe: break
         }
         return []
     }
@@ -147,12 +168,12 @@ struct Stage {
     }
 
     func sign(_ type: StatementType, _ payload: [UInt8], by index: Int) -> SignedEnvelope {
-        cryptography.sign(type, from: rules.roster.nodes[index], payload: payload)
+        cryptography.sign(type, from: ids[index], payload: payload)
     }
 
     private mutating func post(_ statements: [Statement], from index: Int, to peers: [NodeID]) {
         for peer in peers {
-            guard let to = rules.roster.index(of: peer) else { continue }
+            guard let to = ids.firstIndex(of: peer) else { continue }
             for statement in statements {
                 messages.append(Message(from: index, to: to, statement: statement))
             }
@@ -165,7 +186,7 @@ struct Stage {
         while let position = messages.firstIndex(where: isPassed) {
             let message = messages.remove(at: position)
             handle(
-                .received(message.statement, from: rules.roster.nodes[message.from]),
+                .received(message.statement, from: ids[message.from]),
                 at: message.to)
         }
     }

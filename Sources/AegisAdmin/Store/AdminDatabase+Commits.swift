@@ -42,7 +42,7 @@ extension AdminDatabase {
     ) async throws {
         try await writer.write { db in
             let header = commit.header
-            let run = header.run ?? commit.commands.lazy.map(\.run).first
+            let run = header.run ?? commit.commands.lazy.compactMap(\.run).first
             try db.execute(
                 sql: """
                     INSERT INTO commit_record (height, digest, bytes, run, round, seen_from)
@@ -227,10 +227,12 @@ extension AdminDatabase {
 }
 
 extension Command {
-    var run: RunID {
+    /// Nil where it isn't about a run.
+    var run: RunID? {
         switch action {
         case .start(let specification): specification.run
         case .stop(let run, _): run
+        case .membership: nil
         }
     }
 }

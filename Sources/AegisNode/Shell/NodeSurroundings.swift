@@ -329,7 +329,7 @@ final class NodeSurroundings: Surroundings {
 extension NodeStatus.State {
     init(_ status: ParticipantStatus) {
         switch status.phase {
-        case .idle, .greeting, .silent: self = .idle
+        case .idle, .greeting, .silent, .observing: self = .idle
         case .training: self = .training
         case .proposal, .checking, .firstVote, .secondVote, .election: self = .agreeing
         case .halted: self = .stopped

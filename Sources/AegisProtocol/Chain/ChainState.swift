@@ -16,8 +16,25 @@ package struct ChainState: Hashable, Sendable {
     /// Proved traitors, in the order of their ids: they coordinate nothing and none of their
     /// updates counts, for good (§2.9).
     package private(set) var convicted: [NodeID]
+    /// Who decides the next height, and the digest that its statements name.
+    package internal(set) var roster: Roster
+    package private(set) var rosterDigest: Digest
+    /// Live tokens, in the order in which they were granted.
+    package internal(set) var tokens: [GrantedToken]
+    /// Who was a member and is none: never again (§2.10). Sorted.
+    package internal(set) var retired: [NodeID]
+    /// When the admin last took a participant out; committed time.
+    package internal(set) var lastRemoval: UInt64?
+    /// The last headers' digests, newest last.
+    package private(set) var recentTips: [Digest]
+    let removalInterval: UInt64
+    /// Votes added at the height being decided.
+    var added = 0
 
-    package init(genesis: Digest, foundedAt: UInt64) {
+    package init(
+        genesis: Digest, foundedAt: UInt64, roster: Roster, rosterDigest: Digest,
+        policy: MeshPolicy
+    ) {
         height = 0
         tip = genesis
         committedTime = foundedAt
@@ -25,6 +42,13 @@ package struct ChainState: Hashable, Sendable {
         active = nil
         finished = []
         convicted = []
+        self.roster = roster
+        self.rosterDigest = rosterDigest
+        tokens = []
+        retired = []
+        lastRemoval = nil
+        recentTips = []
+        removalInterval = policy.removalIntervalMilliseconds
     }
 }
 
@@ -91,16 +115,28 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     /// m must not exceed n − f, or one fault would stop every round (§2.5).
     case tooManyUpdatesNeeded(Int, available: Int)
     case noSuchRun
+    case membership(MembershipRefusal)
+
+    /// Whether another decision may make it applicable.
+    var isTransient: Bool {
+        switch self {
+        case .anotherRunIsActive, .noSuchRun: true
+        case .membership(let refusal): refusal.isTransient
+        case .foreignMesh, .sequenceNotGrowing, .expired, .runUsedBefore,
+            .tooManyUpdatesNeeded:
+            false
+        }
+    }
 }
 
 // The reducer.
 extension ChainState {
     /// Why `command` can't be applied now, or nil. Judged by committed time, not a local clock.
     package func refusal(
-        of command: Command, mesh: MeshID, roster: Roster, at time: UInt64
+        of command: Command, mesh: MeshID, at time: UInt64
     ) -> CommandRefusal? {
         guard command.mesh == mesh else { return .foreignMesh }
-        guard command.sequence > lastCommandSequence else {
+        guard !command.isOfTheAdmin || command.sequence > lastCommandSequence else {
             return .sequenceNotGrowing(last: lastCommandSequence)
         }
         guard command.expiresAt > time else { return .expired }
@@ -116,13 +152,15 @@ extension ChainState {
             }
             return nil
         case .stop(let run, _): return active?.specification.run == run ? nil : .noSuchRun
+        case .membership(let change):
+            return refusal(of: change, at: time).map { .membership($0) }
         }
     }
 
     /// The state after this value. `digest` is the header's; `commands` are the body's, their
     /// signatures checked.
     package func applying(
-        _ header: Header, digest: Digest, commands: [Command], mesh: MeshID, roster: Roster
+        _ header: Header, digest: Digest, commands: [Command], mesh: MeshID
     ) throws(ChainError) -> ChainState {
         guard header.height == height + 1 else {
             throw .wrongHeight(header.height, expected: height + 1)
@@ -133,13 +171,9 @@ extension ChainState {
         next.height = header.height
         next.tip = digest
         next.committedTime = header.committedTime
-        for index in header.convicted {
-            guard index < roster.count, !next.convicted.contains(roster.entries[index].node) else {
-                throw .alreadyConvicted(index)
-            }
-            next.convicted.append(roster.entries[index].node)
-        }
-        next.convicted.sort()
+        next.recentTips.append(digest)
+        if next.recentTips.count > ProtocolLimits.recentTipsMax { next.recentTips.removeFirst() }
+        try next.convict(header.convicted, of: roster)
         switch header.kind {
         case .round: try next.closeRound(header)
         case .skip: try next.skipRound(header)
@@ -147,25 +181,47 @@ extension ChainState {
             guard !commands.isEmpty || !header.convicted.isEmpty else { throw .noCommands }
             for command in commands {
                 if let refusal = next.refusal(
-                    of: command, mesh: mesh, roster: roster, at: header.committedTime)
+                    of: command, mesh: mesh, at: header.committedTime)
                 {
                     throw .command(sequence: command.sequence, refusal)
                 }
-                next.apply(command, model: header.model)
+                next.apply(command, model: header.model, at: header.committedTime)
             }
         }
+        next.added = 0
+        if next.roster != roster { next.roster = next.roster.numbered(roster.epoch + 1) }
+        next.rosterDigest = header.nextRoster
         return next
+    }
+
+    /// Once these are convicted: a traitor is evicted, unless too few would be left.
+    func convicting(_ indices: [Int]) throws(ChainError) -> ChainState {
+        guard !indices.isEmpty else { return self }
+        var next = self
+        try next.convict(indices, of: roster)
+        if next.roster != roster { next.roster = next.roster.numbered(roster.epoch + 1) }
+        return next
+    }
+
+    private mutating func convict(_ indices: [Int], of roster: Roster) throws(ChainError) {
+        for index in indices {
+            guard index < roster.count, !convicted.contains(roster.entries[index].node) else {
+                throw .alreadyConvicted(index)
+            }
+            let node = roster.entries[index].node
+            convicted.append(node)
+            if self.roster.count > ProtocolLimits.participantsKept { remove(node) }
+        }
+        convicted.sort()
     }
 
     /// The state after one command alone, or nil where it is refused: what a coordinator tries.
     func applying(
-        _ command: Command, mesh: MeshID, roster: Roster, at time: UInt64
+        _ command: Command, mesh: MeshID, at time: UInt64
     ) -> ChainState? {
-        guard refusal(of: command, mesh: mesh, roster: roster, at: time) == nil else {
-            return nil
-        }
+        guard refusal(of: command, mesh: mesh, at: time) == nil else { return nil }
         var next = self
-        next.apply(command, model: .zero)
+        next.apply(command, model: .zero, at: time)
         return next
     }
 
@@ -197,8 +253,8 @@ extension ChainState {
         active = run
     }
 
-    private mutating func apply(_ command: Command, model: Digest) {
-        lastCommandSequence = command.sequence
+    private mutating func apply(_ command: Command, model: Digest, at time: UInt64) {
+        if command.isOfTheAdmin { lastCommandSequence = command.sequence }
         switch command.action {
         case .start(let specification):
             active = ActiveRun(
@@ -207,6 +263,7 @@ extension ChainState {
         case .stop(_, let reason):
             guard let run = active else { return }
             end(run, .stopped(reason: reason), rounds: run.round - 1)
+        case .membership(let change): apply(change, at: time)
         }
     }
 

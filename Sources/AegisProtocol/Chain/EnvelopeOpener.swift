@@ -3,13 +3,16 @@ import AegisCore
 /// Verifies envelopes, and remembers which it has verified: the votes of a certificate have mostly
 /// been seen before.
 struct EnvelopeOpener: Sendable {
-    private let rules: MeshRules
+    private var rules: MeshRules
     private var verified: [Digest: Verified<[UInt8]>] = [:]
     /// In the order they came, so that the oldest goes first.
     private var order: [Digest] = []
     private var oldest = 0
 
     init(_ rules: MeshRules) { self.rules = rules }
+
+    /// Another roster decides from here on; signatures stay verified.
+    mutating func adopt(_ rules: MeshRules) { self.rules = rules }
 
     /// The payload of a statement of this type, its signature checked.
     mutating func open<Payload: Sendable>(
@@ -25,11 +28,29 @@ struct EnvelopeOpener: Sendable {
     mutating func open<Payload: AgreementStatement>(
         _ envelope: SignedEnvelope, as type: Payload.Type
     ) throws(EnvelopeRefusal) -> Placed<Payload> {
+        // Before its signature costs anything.
+        guard rules.roster.contains(envelope.sender) else {
+            throw .notAParticipant(envelope.sender)
+        }
+        return try place(envelope, try openAny(envelope, as: type))
+    }
+
+    /// A statement of this mesh, by whomever, under whatever roster.
+    mutating func openAny<Payload: AgreementStatement>(
+        _ envelope: SignedEnvelope, as type: Payload.Type
+    ) throws(EnvelopeRefusal) -> Payload {
+        let statement = try open(envelope, as: Payload.type, Payload.init(payload:)).payload
+        guard statement.scope.mesh == rules.mesh else { throw .foreignMesh }
+        return statement
+    }
+
+    /// A statement that was opened, where its sender is a participant under this very roster.
+    func place<Payload: AgreementStatement>(
+        _ envelope: SignedEnvelope, _ statement: Payload
+    ) throws(EnvelopeRefusal) -> Placed<Payload> {
         guard let index = rules.roster.index(of: envelope.sender) else {
             throw .notAParticipant(envelope.sender)
         }
-        let statement = try open(envelope, as: Payload.type, Payload.init(payload:)).payload
-        guard statement.scope.mesh == rules.mesh else { throw .foreignMesh }
         guard statement.scope.roster == rules.rosterDigest else { throw .foreignRoster }
         return Placed(index: index, envelope: envelope, statement: statement)
     }

@@ -23,8 +23,9 @@ extension MeshRules {
     package func verify(
         _ record: CommitRecord, extending state: ChainState
     ) throws(CommitError) -> Commit {
-        var opener = EnvelopeOpener(self)
-        return try verify(record, extending: state, using: &opener)
+        let rules = at(state)
+        var opener = EnvelopeOpener(rules)
+        return try rules.verify(record, extending: state, using: &opener)
     }
 
     /// The state after these records, which the caller has verified and stored itself: signatures
@@ -36,11 +37,11 @@ extension MeshRules {
         var state = state ?? initialState
         for record in records {
             let header = try decodeHeader(of: record)
+            let rules = at(state)
             do {
                 let body = try Body(decoding: record.body)
-                let commands = try open(body.commands, using: &opener).map(\.command)
-                state = try apply(
-                    header, of: record, commands: commands, to: state)
+                let commands = try rules.open(body.commands, using: &opener).map(\.command)
+                state = try rules.apply(header, of: record, commands: commands, to: state)
             } catch let error as ValueError {
                 throw .value(error)
             } catch let error as StatementError {
@@ -52,6 +53,7 @@ extension MeshRules {
         return state
     }
 
+    /// These rules and `opener` are those of the height after `state`.
     func verify(
         _ record: CommitRecord, extending state: ChainState, using opener: inout EnvelopeOpener
     ) throws(CommitError) -> Commit {
@@ -113,12 +115,17 @@ extension MeshRules {
         _ header: Header, of record: CommitRecord, commands: [Command], to state: ChainState
     ) throws(ValueError) -> ChainState {
         guard header.body == cryptography.digest(record.body) else { throw .bodyDiffers }
+        let next: ChainState
         do {
-            return try state.applying(
+            next = try state.applying(
                 header, digest: cryptography.digest(record.header), commands: commands,
-                mesh: mesh, roster: roster)
+                mesh: mesh)
         } catch {
             throw .chain(error)
         }
+        guard header.roster == rosterDigest, header.nextRoster == digest(of: next.roster) else {
+            throw .headerDiffers
+        }
+        return next
     }
 }

@@ -7,8 +7,9 @@ package struct MeshRules: Sendable {
     package let mesh: MeshID
     package let admin: NodeID
     package let policy: MeshPolicy
-    package let roster: Roster
-    package let rosterDigest: Digest
+    /// Who decides the next height; the founders, unless `at` gave these rules.
+    package private(set) var roster: Roster
+    package private(set) var rosterDigest: Digest
     package let initialState: ChainState
     package let cryptography: any ProtocolCryptography
     /// Empty but in tests of the checkers.
@@ -25,9 +26,24 @@ package struct MeshRules: Sendable {
         roster = genesis.roster
         rosterDigest = cryptography.digest(genesis.roster.encoded)
         initialState = ChainState(
-            genesis: cryptography.digest(genesis.payload), foundedAt: founding.foundedAt)
+            genesis: cryptography.digest(genesis.payload), foundedAt: founding.foundedAt,
+            roster: genesis.roster, rosterDigest: rosterDigest, policy: founding.policy)
         self.cryptography = cryptography
         self.breaches = breaches
+    }
+
+    /// The rules for the height after `state`: the roster is the one that it decided.
+    package func at(_ state: ChainState) -> MeshRules {
+        guard state.rosterDigest != rosterDigest else { return self }
+        var rules = self
+        rules.roster = state.roster
+        rules.rosterDigest = state.rosterDigest
+        return rules
+    }
+
+    /// What a header says of the roster of the next height.
+    func digest(of next: Roster) -> Digest {
+        next == roster ? rosterDigest : cryptography.digest(next.encoded)
     }
 
     /// The rules as they should be.

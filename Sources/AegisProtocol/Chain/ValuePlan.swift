@@ -26,11 +26,20 @@ struct ValuePlan: Sendable {
     }
 }
 
-/// A command of the admin, verified.
+/// A command, its signatures checked: it is of whom it must be of.
 struct SignedCommand: Sendable {
     let digest: Digest
     let envelope: SignedEnvelope
     let command: Command
+
+    /// The order in a value: the admin's in theirs, then what nodes ask, by digest.
+    func precedes(_ other: SignedCommand) -> Bool {
+        guard command.sequence == other.command.sequence else {
+            return command.sequence != 0
+                && (other.command.sequence == 0 || command.sequence < other.command.sequence)
+        }
+        return digest < other.digest
+    }
 }
 
 extension MeshRules {
@@ -54,6 +63,10 @@ extension MeshRules {
             roster: rosterDigest, body: cryptography.digest(body), committedTime: time)
         header.convicted = evidence.map(\.conviction.index)
         try checkConvictions(header.convicted, after: state)
+        try checkOrder(of: commands)
+        do { header.nextRoster = digest(of: try state.convicting(header.convicted).roster) } catch {
+            throw .chain(error)
+        }
         header.listView = lists[0].statement.scope.view
         header.listSenders = lists.map(\.index)
         let cutOffs = lists.map(\.statement.cutOffMilliseconds)
@@ -77,11 +90,11 @@ extension MeshRules {
         let next: ChainState
         do {
             next = try state.applying(
-                header, digest: .zero, commands: commands.map(\.command), mesh: mesh,
-                roster: roster)
+                header, digest: .zero, commands: commands.map(\.command), mesh: mesh)
         } catch {
             throw .chain(error)
         }
+        header.nextRoster = digest(of: next.roster)
         var started: RunSpecification?
         if let run = next.active, run.startedAt == header.height {
             started = run.specification
@@ -170,6 +183,13 @@ extension MeshRules {
         }
     }
 
+    private func checkOrder(of commands: [SignedCommand]) throws(ValueError) {
+        for index in commands.indices.dropFirst()
+        where !commands[index - 1].precedes(commands[index]) {
+            throw .commandOutOfPlace(sequence: commands[index].command.sequence)
+        }
+    }
+
     private func checkPlaces(
         of lists: [Placed<HaveList>], height: UInt64
     ) throws(ValueError) {
@@ -223,9 +243,6 @@ extension MeshRules {
     ) throws(ValueError) -> [SignedCommand] {
         var commands: [SignedCommand] = []
         for envelope in envelopes {
-            guard envelope.sender == admin else {
-                throw .commandNotFromTheAdmin(envelope.sender)
-            }
             do { commands.append(try open(command: envelope, using: &opener)) } catch {
                 throw .envelope(error)
             }
@@ -233,25 +250,74 @@ extension MeshRules {
         return commands
     }
 
+    /// A command whose every signature is there: of the admin, or of the node that it is about, and
+    /// of the token or the new key that it rests on.
     func open(
         command envelope: SignedEnvelope, using opener: inout EnvelopeOpener
     ) throws(EnvelopeRefusal) -> SignedCommand {
-        let command = try opener.open(envelope, as: .command, Command.init(payload:)).payload
+        let command =
+            envelope.type == .joinRequest
+            ? try join(envelope, using: &opener)
+            : try opener.open(envelope, as: .command, Command.init(payload:)).payload
+        switch command.author {
+        case .admin: guard envelope.sender == admin else { throw .notTheAuthor(envelope.sender) }
+        case .node(let node):
+            guard envelope.sender == node, node != admin else {
+                throw .notTheAuthor(envelope.sender)
+            }
+        }
+        if case .membership(let change) = command.action {
+            switch change {
+            case .rotateKey(let replacement), .replaceLostKey(let replacement):
+                try check(replacement, using: &opener)
+            case .join where envelope.type != .joinRequest:
+                throw .unexpected(envelope.type)
+            default: break
+            }
+        }
         return SignedCommand(
             digest: cryptography.digest(envelope.bytes), envelope: envelope, command: command)
     }
 
+    /// The node's signature around the token's (§4.4).
+    private func join(
+        _ envelope: SignedEnvelope, using opener: inout EnvelopeOpener
+    ) throws(EnvelopeRefusal) -> Command {
+        let inner = try opener.open(envelope, as: .joinRequest) {
+            bytes throws(StatementError) in
+            guard let inner = try? SignedEnvelope(parsing: bytes) else {
+                throw .outOfRange(field: 0)
+            }
+            return inner
+        }.payload
+        let request = try opener.open(inner, as: .joinRequest, JoinRequest.init(payload:)).payload
+        guard request.mesh == mesh else { throw .foreignMesh }
+        return Command(request, token: inner.sender)
+    }
+
+    private func check(
+        _ replacement: KeyReplacement, using opener: inout EnvelopeOpener
+    ) throws(EnvelopeRefusal) {
+        let consent = try opener.open(
+            replacement.consent, as: .keyConsent, KeyConsent.init(payload:)
+        ).payload
+        guard replacement.consent.sender == replacement.new, replacement.new != admin,
+            consent == KeyConsent(mesh: mesh, old: replacement.old, new: replacement.new)
+        else { throw .notTheAuthor(replacement.consent.sender) }
+    }
+
     /// Those of `candidates` that can be applied one after the other, oldest first. The order
     /// leaves a coordinator no way to let a newer command push out an older one.
+    /// Who is convicted by the same value is so before they are.
     func applicable(
-        _ candidates: [SignedCommand], after state: ChainState, at time: UInt64
+        _ candidates: [SignedCommand], after state: ChainState, convicting convicted: [Int] = [],
+        at time: UInt64
     ) -> [SignedCommand] {
-        var state = state
+        var state = (try? state.convicting(convicted)) ?? state
         var result: [SignedCommand] = []
-        for candidate in candidates.sorted(by: { $0.command.sequence < $1.command.sequence }) {
+        for candidate in candidates.sorted(by: { $0.precedes($1) }) {
             guard result.count < ProtocolLimits.commandsMax,
-                let next = state.applying(
-                    candidate.command, mesh: mesh, roster: roster, at: time)
+                let next = state.applying(candidate.command, mesh: mesh, at: time)
             else { continue }
             state = next
             result.append(candidate)

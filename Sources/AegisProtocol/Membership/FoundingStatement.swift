@@ -45,20 +45,41 @@ package struct MeshPolicy: Hashable, Sendable {
     package var strictThree: Bool
     /// The base view timeout B, in milliseconds (§2.12).
     package var viewTimeoutMilliseconds: UInt64
+    /// The admin takes at most one participant out (evicts it, or replaces its lost key) in so many
+    /// milliseconds of committed time (§2.10).
+    package var removalIntervalMilliseconds: UInt64
 
-    package init(strictThree: Bool = false, viewTimeoutMilliseconds: UInt64 = 5_000) {
+    package static let removalIntervalUsual: UInt64 = 86_400_000
+
+    package init(
+        strictThree: Bool = false, viewTimeoutMilliseconds: UInt64 = 5_000,
+        removalIntervalMilliseconds: UInt64 = removalIntervalUsual
+    ) {
         self.strictThree = strictThree
         self.viewTimeoutMilliseconds = viewTimeoutMilliseconds
+        self.removalIntervalMilliseconds = removalIntervalMilliseconds
     }
 
     var cbor: CBOR {
-        .fields([1: .bool(strictThree), 2: .unsigned(viewTimeoutMilliseconds)])
+        var fields: [(Int64, CBOR)] = [
+            (1, .bool(strictThree)), (2, .unsigned(viewTimeoutMilliseconds)),
+        ]
+        if removalIntervalMilliseconds != Self.removalIntervalUsual {
+            fields.append((3, .unsigned(removalIntervalMilliseconds)))
+        }
+        return .map(CBORMap(fields))
     }
 
     init(_ value: CBOR) throws(StatementError) {
         var fields = try CBORFields(value)
         strictThree = try fields.bool(1)
         viewTimeoutMilliseconds = UInt64(try fields.count(2, in: 50...600_000))
+        switch fields.optional(3) {
+        case nil: removalIntervalMilliseconds = Self.removalIntervalUsual
+        case .unsigned(let interval) where interval <= UInt64(Int64.max) / 2:
+            removalIntervalMilliseconds = interval
+        default: throw .outOfRange(field: 3)
+        }
         try fields.finish()
     }
 }

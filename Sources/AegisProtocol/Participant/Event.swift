@@ -26,6 +26,10 @@ package enum Event: Hashable, Sendable {
     /// This node holds a proof against that one; the next value carries it.
     case accused(NodeID, Conviction.Offence)
     case convicted(NodeID)
+    /// A commit has changed the roster; it decides from the next height on.
+    case rosterChanged(Roster)
+    /// This node votes from here on, or no longer.
+    case votes(Bool)
     /// The disk went back in time, or the journal is gone, or somebody has this key: nothing is
     /// signed up to this height.
     case silenced(through: UInt64)
@@ -59,6 +63,8 @@ package enum EnvelopeRefusal: Error, Hashable, Sendable {
     case malformed(StatementError)
     case foreignMesh
     case foreignRoster
+    /// A command of somebody who may not give it.
+    case notTheAuthor(NodeID)
 }
 
 package enum UpdateRefusal: Error, Hashable, Sendable {
@@ -90,7 +96,6 @@ package enum ValueError: Error, Hashable, Sendable {
     case listOutOfPlace(NodeID)
     case tooFewUpdates(Int, needed: Int)
     case nothingToDecide
-    case commandNotFromTheAdmin(NodeID)
     case evidence(EvidenceError)
     /// Not in the order of the roster, or against one who is convicted already.
     case evidenceOutOfPlace(Int)

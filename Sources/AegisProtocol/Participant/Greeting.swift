@@ -3,12 +3,13 @@ import AegisCore
 /// What a node that has just started waits for before it signs anything: what enough others have
 /// seen of it (§2.11). Catches a disk that went back in time, and a copy of the machine.
 struct Greeting: Sendable {
-    /// By place in the roster: the height that the peer has, once it has answered.
-    var heights: [UInt64?]
+    /// The height that each participant has, once it has answered.
+    var heights: [NodeID: UInt64] = [:]
     /// Whether a peer showed a signature of ours that our journal doesn't have.
     var isForgetful: Bool
 
-    var answers: Int { heights.count { $0 != nil } }
+    var answers: Int { heights.count }
+    var highest: UInt64? { heights.values.max() }
 }
 
 /// The last binding statement of a peer that came here: what a `HelloReply` shows it.

@@ -9,8 +9,12 @@ package import AegisCore
 package struct Participant: Sendable {
     package let configuration: ParticipantConfiguration
     package internal(set) var chain: ChainState
-    let rules: MeshRules
-    let me: Int
+    /// Of the height being decided: its roster is the chain's.
+    var rules: MeshRules
+    /// Those that decided the last height, where this process saw them change.
+    var previousRules: MeshRules?
+    /// This node's place in the roster; nil where it doesn't vote. It follows the chain then.
+    var me: Int?
 
     var opener: EnvelopeOpener
     var agreement: Agreement
@@ -24,20 +28,24 @@ package struct Participant: Sendable {
     var evidence: [KnownEvidence] = []
     var computing: [ComputeRequest] = []
     var computed: [(request: ComputeRequest, result: ComputeResult)] = []
-    /// Statements of heights or rounds that are not ours yet, by their bringer's place.
-    var ahead: [[Statement]]
-    var isUnreachable: [Bool]
+    /// Statements of heights or rounds that are not ours yet, by their bringer.
+    var ahead: [NodeID: [Statement]] = [:]
+    var unreachable: Set<NodeID> = []
     /// What is waited for before the first signature; nil once it came.
     var greeting: Greeting?
     var nonce: UInt64 = 0
     let isJournalLost: Bool
     /// Nothing is signed up to this height.
     var abstainsThrough: UInt64 = 0
-    /// By place in the roster: what each peer last said that binds it.
-    var lastSeen: [SeenStatement?]
-    var greetedAt: [Instant?]
-    /// When each peer was last helped.
-    var helpedAt: [Instant?]
+    /// What each peer last said that binds it.
+    var lastSeen: [NodeID: SeenStatement] = [:]
+    /// When each peer was last answered.
+    var greetedAt: [NodeID: Instant] = [:]
+    var helpedAt: [NodeID: Instant] = [:]
+    /// The highest height that a peer was heard to have.
+    var heardHeight: UInt64 = 0
+    /// What this learner said to show that it follows the chain.
+    var ownReadiness: (height: UInt64, envelope: SignedEnvelope?)?
     var synchronisedAt: Instant?
     var timers = TimerTable()
     var retransmissions = 0
@@ -55,23 +63,18 @@ package struct Participant: Sendable {
     package init(
         configuration: ParticipantConfiguration, restoring durable: DurableState
     ) throws(RestorationError) {
-        let rules = configuration.rules
-        guard let me = rules.roster.index(of: configuration.node) else {
+        let rules = configuration.rules.at(durable.chain)
+        guard configuration.node != rules.admin else {
             throw .notAParticipant(configuration.node)
         }
         self.configuration = configuration
         self.rules = rules
-        self.me = me
+        me = rules.roster.index(of: configuration.node)
         chain = durable.chain
         tip = durable.tip
         opener = EnvelopeOpener(rules)
         agreement = Agreement(
             height: durable.chain.height + 1, participants: rules.roster.count)
-        ahead = Array(repeating: [], count: rules.roster.count)
-        isUnreachable = Array(repeating: false, count: rules.roster.count)
-        helpedAt = Array(repeating: nil, count: rules.roster.count)
-        greetedAt = helpedAt
-        lastSeen = Array(repeating: nil, count: rules.roster.count)
         isJournalLost = durable.isJournalLost
         random = SplitMix(configuration.seed)
         try restore(durable.records)
@@ -113,6 +116,7 @@ package struct Participant: Sendable {
             considerFirstVote()
             considerViewTimer()
         }
+        considerReadiness()
         considerRetransmission()
     }
 
@@ -131,6 +135,8 @@ package struct Participant: Sendable {
     }
 
     var others: [NodeID] { rules.roster.nodes.filter { $0 != configuration.node } }
+    /// What this node is called and may do; nil where it is no member.
+    var isMember: Bool { rules.roster.member(configuration.node) != nil }
     var coordinator: NodeID { coordinator(of: agreement.view) }
     var isCoordinator: Bool { coordinator == configuration.node }
     func coordinator(of view: UInt32) -> NodeID {

@@ -3,6 +3,7 @@ package import AegisCore
 /// Who a participant is, under which rules, and its patience.
 package struct ParticipantConfiguration: Sendable {
     package let node: NodeID
+    /// Of any height: the participant takes the roster from the chain.
     package let rules: MeshRules
     package var timing: ProtocolTiming
     /// Of the jitter of retransmissions and timeouts: any number that differs between nodes.

@@ -19,6 +19,9 @@ package struct ParticipantStatus: Hashable, Sendable {
         case secondVote
         /// Gave up on the coordinator; waits for the election of the next.
         case election
+        /// Has no vote (it learns, watches or is suspended, or is no member any more): follows the
+        /// chain.
+        case observing
         /// A fork was proved; operators decide.
         case halted
     }

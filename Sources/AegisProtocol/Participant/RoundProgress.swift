@@ -37,6 +37,16 @@ struct RoundProgress: Sendable {
         hasAbstained = Array(repeating: false, count: participants)
     }
 
+    /// The same under another roster: what those gave who have no vote any more doesn't count, and
+    /// newcomers have given nothing (§5).
+    mutating func move(from old: Roster, to new: Roster) {
+        let (rows, abstained) = (updates, hasAbstained)
+        updates = new.nodes.map { node in old.index(of: node).map { rows[$0] } ?? [] }
+        hasAbstained = new.nodes.map { node in
+            old.index(of: node).map { abstained[$0] } ?? false
+        }
+    }
+
     func isOf(_ run: ActiveRun) -> Bool {
         specification.run == run.specification.run && round == run.round && base == run.model
     }

@@ -12,6 +12,8 @@ package enum SigningSlot: Hashable, Sendable {
     case vote1(height: UInt64, view: UInt32)
     case vote2(height: UInt64, view: UInt32)
     case timeout(height: UInt64, view: UInt32)
+    /// A learner's word that it is at this height.
+    case readiness(height: UInt64)
 
     package var type: StatementType {
         switch self {
@@ -22,6 +24,7 @@ package enum SigningSlot: Hashable, Sendable {
         case .vote1: .vote1
         case .vote2: .vote2
         case .timeout: .timeout
+        case .readiness: .command
         }
     }
 
@@ -33,6 +36,8 @@ package enum SigningSlot: Hashable, Sendable {
         case .proposal(let height, _), .vote1(let height, _), .vote2(let height, _),
             .timeout(let height, _):
             height
+        // Of the decided height that it names.
+        case .readiness(let height): height
         }
     }
 
@@ -50,6 +55,7 @@ package enum SigningSlot: Hashable, Sendable {
         case .vote1(let height, let view): Self.cbor(5, height, view)
         case .vote2(let height, let view): Self.cbor(6, height, view)
         case .timeout(let height, let view): Self.cbor(7, height, view)
+        case .readiness(let height): Self.cbor(8, height, 0)
         }
     }
 
@@ -83,6 +89,7 @@ package enum SigningSlot: Hashable, Sendable {
         case 5: self = .vote1(height: height, view: view)
         case 6: self = .vote2(height: height, view: view)
         case 7: self = .timeout(height: height, view: view)
+        case 8 where view == 0: self = .readiness(height: height)
         default: throw .outOfRange(field: 0)
         }
     }

@@ -1,14 +1,17 @@
 package import AegisCore
 
-/// What the admin asks the mesh to decide. Nothing happens until a quorum has committed it.
+/// What the mesh is asked to decide, by its admin or, of itself, by a node. Nothing happens until a
+/// quorum has committed it.
 package struct Command: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         case start(RunSpecification)
         case stop(RunID, reason: String)
+        case membership(MembershipChange)
     }
 
     package let mesh: MeshID
-    /// Grows with each command of this admin; orders them and makes each unique.
+    /// Grows with each command of this admin; orders them and makes each unique. 0 for what a node
+    /// asks for itself: that can't be repeated anyway.
     package let sequence: UInt64
     /// Milliseconds since 1970; judged against committed time, not local clocks.
     package let expiresAt: UInt64
@@ -26,6 +29,7 @@ package struct Command: Hashable, Sendable {
             switch self.action {
             case .start(let specification): .fields([1: specification.cbor])
             case .stop(let run, let reason): .fields([2: .bytes(run.bytes), 3: .text(reason)])
+            case .membership(let change): .fields([4: change.cbor])
             }
         return CBOR.fields([
             1: .bytes(mesh.bytes), 2: .unsigned(sequence), 3: .unsigned(expiresAt), 4: action,
@@ -40,11 +44,32 @@ package struct Command: Hashable, Sendable {
         var action = try CBORFields(try fields.value(4))
         if let specification = action.optional(1) {
             self.action = .start(try RunSpecification(specification))
+        } else if let change = action.optional(4) {
+            self.action = .membership(try MembershipChange(change))
         } else {
             guard let run = RunID(try action.bytes(2)) else { throw .outOfRange(field: 2) }
             self.action = .stop(run, reason: try action.text(3, max: 256))
         }
         try action.finish()
         try fields.finish()
+        guard (sequence == 0) == !isOfTheAdmin else { throw .outOfRange(field: 2) }
+    }
+
+    /// Who must have signed it.
+    package var author: MembershipChange.Author {
+        switch action {
+        case .start, .stop: .admin
+        case .membership(let change): change.author
+        }
+    }
+
+    var isOfTheAdmin: Bool { author == .admin }
+
+    /// A node's request to join, as a command: its authority is the token's.
+    init(_ request: JoinRequest, token: NodeID) {
+        mesh = request.mesh
+        sequence = 0
+        expiresAt = .max
+        action = .membership(.join(request, token: token))
     }
 }

@@ -63,7 +63,9 @@ package enum EvidenceError: Error, Hashable, Sendable {
 }
 
 extension MeshRules {
-    /// Checks evidence from nothing but the roster.
+    /// Checks evidence from nothing but the roster. What was signed under an earlier one counts as
+    /// well: a node signs once for each height and view, whoever is in the roster. Only E6 needs
+    /// the roster of its election to be this one.
     package func verify(_ evidence: Evidence) throws(EvidenceError) -> Conviction {
         var opener = EnvelopeOpener(self)
         return try verify(evidence, using: &opener)
@@ -97,22 +99,24 @@ extension MeshRules {
         switch (first.type, second.type) {
         case (.vote1, .vote1):
             let votes = (
-                try opener.open(first, as: Vote1.self).statement,
-                try opener.open(second, as: Vote1.self).statement
+                try opener.openAny(first, as: Vote1.self),
+                try opener.openAny(second, as: Vote1.self)
             )
-            return votes.0.scope == votes.1.scope && votes.0 != votes.1 ? .votedTwice : nil
+            return votes.0.scope.isPlace(of: votes.1.scope) && votes.0 != votes.1
+                ? .votedTwice : nil
         case (.vote2, .vote2):
             let votes = (
-                try opener.open(first, as: Vote2.self).statement,
-                try opener.open(second, as: Vote2.self).statement
+                try opener.openAny(first, as: Vote2.self),
+                try opener.openAny(second, as: Vote2.self)
             )
-            return votes.0.scope == votes.1.scope && votes.0 != votes.1 ? .committedTwice : nil
+            return votes.0.scope.isPlace(of: votes.1.scope) && votes.0 != votes.1
+                ? .committedTwice : nil
         case (.proposal, .proposal):
             let proposals = (
-                try opener.open(first, as: Proposal.self).statement,
-                try opener.open(second, as: Proposal.self).statement
+                try opener.openAny(first, as: Proposal.self),
+                try opener.openAny(second, as: Proposal.self)
             )
-            return proposals.0.scope == proposals.1.scope && proposals.0 != proposals.1
+            return proposals.0.scope.isPlace(of: proposals.1.scope) && proposals.0 != proposals.1
                 ? .proposedTwice : nil
         case (.update, .update):
             let updates = (
@@ -122,8 +126,8 @@ extension MeshRules {
             return isSameRound(updates.0, updates.1) && updates.0.node == first.sender
                 && updates.0 != updates.1 ? .updatedTwice : nil
         case (.vote2, .timeout):
-            let vote = try opener.open(first, as: Vote2.self).statement
-            let timeout = try opener.open(second, as: Timeout.self).statement
+            let vote = try opener.openAny(first, as: Vote2.self)
+            let timeout = try opener.openAny(second, as: Timeout.self)
             guard vote.scope.height == timeout.scope.height,
                 timeout.scope.view >= vote.scope.view
             else { return nil }

@@ -16,6 +16,11 @@ package struct StatementScope: Hashable, Sendable {
         self.view = view
     }
 
+    /// Whether it is the same height and view.
+    func isPlace(of other: StatementScope) -> Bool {
+        height == other.height && view == other.view
+    }
+
     /// Fields 1 to 4 of every statement of an agreement.
     func fields(and more: [(Int64, CBOR)]) -> [UInt8] {
         CBOR.map(

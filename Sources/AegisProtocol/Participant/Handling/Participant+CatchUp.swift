@@ -5,15 +5,16 @@ extension Participant {
     /// A peer is ahead, mostly by a moment: its statement is kept for when we get there. If we
     /// don't, we ask for what was decided.
     mutating func keepAhead(_ statement: Statement, from peer: NodeID, height: UInt64?) {
-        guard let index = rules.roster.index(of: peer) else { return }
         if let height, height > agreement.height + 1 {
             return catchUp(seen: height - 1, from: [peer])
         }
-        if statement.isSmall, !ahead[index].contains(statement) {
-            ahead[index].append(statement)
-            if ahead[index].count > ProtocolLimits.aheadPerSenderMax {
-                ahead[index].removeFirst()
-            }
+        if statement.isSmall, ahead[peer]?.contains(statement) != true,
+            ahead[peer] != nil || ahead.count < ProtocolLimits.strangersMax
+        {
+            var kept = ahead[peer] ?? []
+            kept.append(statement)
+            if kept.count > ProtocolLimits.aheadPerSenderMax { kept.removeFirst() }
+            ahead[peer] = kept
         }
         if timers[.catchUp] == nil {
             startTimer(.catchUp, after: configuration.timing.catchUpDelay)
@@ -21,9 +22,8 @@ extension Participant {
     }
 
     mutating func catchUpElapsed() {
-        let peers = others.filter { node in
-            rules.roster.index(of: node).map { !ahead[$0].isEmpty } ?? false
-        }
+        // Whoever is ahead may have joined since.
+        let peers = ahead.keys.filter { $0 != configuration.node }.sorted()
         guard !peers.isEmpty else { return }
         catchUp(seen: agreement.height, from: peers)
         startTimer(.catchUp, after: configuration.timing.catchUpInterval)
@@ -55,13 +55,26 @@ extension Participant {
     }
 
     private mutating func mayHelp(_ peer: NodeID) -> Bool {
-        guard let index = rules.roster.index(of: peer), index != me,
-            !rules.breaches.contains(.stragglersIgnored)
-        else { return false }
-        if let last = helpedAt[index], now < last + configuration.timing.helpInterval {
+        guard peer != configuration.node, !rules.breaches.contains(.stragglersIgnored) else {
             return false
         }
-        helpedAt[index] = now
+        return mayAnswer(peer, configuration.timing.helpInterval, \.helpedAt)
+    }
+
+    /// At most once an interval, and not more strangers than a limit: who was evicted may still ask
+    /// what happened.
+    mutating func mayAnswer(
+        _ peer: NodeID, _ interval: Duration,
+        _ answered: WritableKeyPath<Participant, [NodeID: Instant]>
+    ) -> Bool {
+        if let last = self[keyPath: answered][peer] {
+            guard now >= last + interval else { return false }
+        } else if self[keyPath: answered].count >= ProtocolLimits.strangersMax {
+            let limit = now
+            self[keyPath: answered] = self[keyPath: answered].filter { limit < $0.value + interval }
+            guard self[keyPath: answered].count < ProtocolLimits.strangersMax else { return false }
+        }
+        self[keyPath: answered][peer] = now
         return true
     }
 }

@@ -13,6 +13,9 @@ extension Participant {
         do {
             if header.height == chain.height {
                 guard rules.cryptography.digest(record.header) != chain.tip else { return }
+                let rules = previousRules ?? rules
+                opener.adopt(rules)
+                defer { opener.adopt(self.rules) }
                 _ = try rules.verifyCertificate(
                     of: record, height: header.height, using: &opener)
                 return forked(at: header.height)
@@ -40,15 +43,22 @@ extension Participant {
         perform(.apply(commit.record, commit.state))
         chain = commit.state
         tip = commit.record
+        heardHeight = max(heardHeight, chain.height)
         announce(commit, after: before)
+        adoptRoster(after: before)
         agreement = Agreement(
             height: chain.height + 1, participants: rules.roster.count)
         retransmissions = 0
+        let isNewcomer = me != nil && !before.roster.contains(configuration.node)
+        if isNewcomer { greet() }
+        // Whoever came since may answer, too.
+        if greeting != nil, rules.rosterDigest != before.rosterDigest { sayHello() }
         dropDecidedEvidence()
         resetCommands()
         // Until now this node may have been silent.
         let isFirst = abstainsThrough > 0 && abstainsThrough == before.height + 1
-        enterRound(isBehindPossible: isFetched || isFirst)
+        tellAssociates(commit.record, of: before.roster)
+        enterRound(isBehindPossible: isFetched || isFirst || isNewcomer)
         replayAhead()
     }
 
@@ -72,11 +82,9 @@ extension Participant {
     /// What peers said of this height before we were here.
     private mutating func replayAhead() {
         let kept = ahead
-        for index in ahead.indices { ahead[index] = [] }
-        for (index, statements) in kept.enumerated() {
-            for statement in statements {
-                received(statement, from: rules.roster.entries[index].node)
-            }
+        ahead = [:]
+        for node in kept.keys.sorted() {
+            for statement in kept[node] ?? [] { received(statement, from: node) }
         }
     }
 }

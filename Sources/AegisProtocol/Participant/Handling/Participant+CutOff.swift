@@ -61,7 +61,8 @@ extension Participant {
         let isEnough = held.count >= current.specification.updatesMin
         let isComplete = rules.roster.entries.indices.allSatisfy { index in
             held.contains { $0.index == index } || current.hasAbstained[index]
-                || isUnreachable[index] || guilty.contains(index)
+                || unreachable.contains(rules.roster.entries[index].node)
+                || guilty.contains(index)
         }
         guard isEnough && (isComplete || current.isSoftPassed) || current.isHardPassed else {
             return

@@ -4,52 +4,48 @@ import AegisCore
 extension Participant {
     /// Whether this node may sign: it has heard what the others saw of it, and nothing was
     /// forgotten, or so long ago that no vote of then can meet one of now.
-    var isSigning: Bool { isStarted && greeting == nil && agreement.height > abstainsThrough }
+    var isSigning: Bool {
+        isStarted && me != nil && greeting == nil && agreement.height > abstainsThrough
+    }
 
     mutating func greet() {
         nonce = random.next() ^ wallTime
         guard !rules.breaches.contains(.forgettingIgnored) else { return }
-        greeting = Greeting(
-            heights: Array(repeating: nil, count: rules.roster.count),
-            isForgetful: isJournalLost)
+        greeting = Greeting(isForgetful: isJournalLost)
         considerGreeting()
     }
 
     /// To those who haven't answered; while abstaining to all, to hear where the mesh is.
     mutating func sayHello() {
         let hello = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
-        let silent = rules.roster.entries.indices.filter {
-            $0 != me && (greeting == nil || greeting?.heights[$0] == nil)
-        }
-        send([.hello(hello)], to: silent.map { rules.roster.entries[$0].node })
+        send([.hello(hello)], to: others.filter { greeting?.heights[$0] == nil })
     }
 
     mutating func received(_ hello: Hello, from peer: NodeID) throws(Refusal) {
         guard hello.mesh == rules.mesh else { throw .envelope(.foreignMesh) }
-        guard let index = rules.roster.index(of: peer), index != me else {
+        guard peer != configuration.node, peer != rules.admin else {
             throw .envelope(.notAParticipant(peer))
         }
-        if let last = greetedAt[index], now < last + configuration.timing.greetingInterval {
-            return
-        }
-        greetedAt[index] = now
+        guard mayAnswer(peer, configuration.timing.greetingInterval, \.greetedAt) else { return }
         let reply = HelloReply(
             mesh: rules.mesh, nonce: hello.nonce, height: chain.height,
-            lastSeen: lastSeen[index]?.envelope)
+            lastSeen: lastSeen[peer]?.envelope)
         // It has just started, so it can't have heard us before.
-        let isUnanswered = greeting.map { $0.heights[index] == nil } ?? false
+        let isUnanswered =
+            rules.roster.contains(peer) && greeting.map { $0.heights[peer] == nil } ?? false
         let own = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
         send([.helloReply(reply)] + (isUnanswered ? [.hello(own)] : []), to: [peer])
     }
 
     mutating func received(_ reply: HelloReply, from peer: NodeID) throws(Refusal) {
         guard reply.mesh == rules.mesh else { throw .envelope(.foreignMesh) }
-        guard reply.nonce == nonce, let index = rules.roster.index(of: peer), index != me else {
+        guard reply.nonce == nonce, peer != configuration.node, rules.roster.contains(peer) else {
             return
         }
+        heardHeight = max(heardHeight, min(reply.height, chain.height + 1))
         if reply.height > chain.height { catchUp(seen: reply.height, from: [peer]) }
         guard greeting != nil else { return }
-        greeting?.heights[index] = reply.height
+        greeting?.heights[peer] = reply.height
         if let envelope = reply.lastSeen, envelope.sender == configuration.node,
             isForgotten(envelope)
         {
@@ -60,9 +56,9 @@ extension Participant {
 
     /// With a quorum's knowledge, its own included, this node knows where it stands.
     private mutating func considerGreeting() {
-        guard let greeting, greeting.answers + 1 >= rules.quorum else { return }
+        guard let greeting, greeting.answers + (me == nil ? 0 : 1) >= rules.quorum else { return }
         self.greeting = nil
-        let tip = greeting.heights.compactMap(\.self).max() ?? chain.height
+        let tip = greeting.highest ?? chain.height
         if greeting.isForgetful { abstain(through: tip) }
         resume(isBehind: tip > chain.height)
     }
@@ -99,7 +95,7 @@ extension Participant {
 
     /// Something that binds a peer, for when it asks.
     mutating func note(
-        _ envelope: SignedEnvelope, of index: Int, height: UInt64, view: UInt32
+        _ envelope: SignedEnvelope, height: UInt64, view: UInt32
     ) {
         let rank: Int
         switch envelope.type {
@@ -109,8 +105,10 @@ extension Participant {
         default: return
         }
         let seen = SeenStatement(height: height, view: view, rank: rank, envelope: envelope)
-        guard lastSeen[index].map({ $0.precedes(seen) }) ?? true else { return }
-        lastSeen[index] = seen
+        guard rules.roster.member(envelope.sender) != nil,
+            lastSeen[envelope.sender].map({ $0.precedes(seen) }) ?? true
+        else { return }
+        lastSeen[envelope.sender] = seen
     }
 
     /// Our own key's statement comes from elsewhere: a peer that passes it on, or a copy of this
@@ -126,18 +124,20 @@ extension Participant {
     private mutating func isForgotten(_ envelope: SignedEnvelope) -> Bool {
         switch envelope.type {
         case .vote1:
-            guard let vote = try? opener.open(envelope, as: Vote1.self) else { return false }
+            guard let vote = try? opener.openAny(envelope, as: Vote1.self) else { return false }
             return isUnknown(
-                vote.statement.scope, at: agreement.vote1.map { Int64($0.view) } ?? -1,
+                vote.scope, at: agreement.vote1.map { Int64($0.view) } ?? -1,
                 envelope, agreement.ownVote1)
         case .vote2:
-            guard let vote = try? opener.open(envelope, as: Vote2.self) else { return false }
+            guard let vote = try? opener.openAny(envelope, as: Vote2.self) else { return false }
             return isUnknown(
-                vote.statement.scope, at: agreement.vote2View, envelope, agreement.ownVote2)
+                vote.scope, at: agreement.vote2View, envelope, agreement.ownVote2)
         case .timeout:
-            guard let timeout = try? opener.open(envelope, as: Timeout.self) else { return false }
+            guard let timeout = try? opener.openAny(envelope, as: Timeout.self) else {
+                return false
+            }
             return isUnknown(
-                timeout.statement.scope, at: agreement.timeoutView, envelope,
+                timeout.scope, at: agreement.timeoutView, envelope,
                 agreement.ownTimeout)
         default: return false
         }

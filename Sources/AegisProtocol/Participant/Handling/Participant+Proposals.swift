@@ -167,7 +167,9 @@ extension Participant {
             }
             candidates.append(known)
         }
-        let due = rules.applicable(candidates, after: chain, at: value.header.committedTime)
+        let due = rules.applicable(
+            candidates, after: chain, convicting: value.header.convicted,
+            at: value.header.committedTime)
         if let missing = due.first(where: { due in
             !carried.contains { $0.digest == due.digest }
         }) {

@@ -69,7 +69,8 @@ extension Participant {
             lists.contains { $0.statement.commands.contains(command.digest) }
         }
         let due = rules.applicable(
-            named, after: chain, at: rules.committedTime(after: chain, lists: lists))
+            named, after: chain, convicting: presentedEvidence.map(\.conviction.index),
+            at: rules.committedTime(after: chain, lists: lists))
         return try? rules.plan(
             after: chain, lists: lists, commands: due, evidence: presentedEvidence)
     }

@@ -37,7 +37,7 @@ extension Participant {
         _ envelope: SignedEnvelope, _ statement: Statement, from peer: NodeID
     ) throws(Refusal) {
         switch envelope.type {
-        case .command: try receivedCommand(envelope)
+        case .command, .joinRequest: try receivedCommand(envelope)
         case .update: try receivedUpdate(envelope, from: peer)
         case .consent: try receivedAbstention(envelope, from: peer)
         case .haveList:
@@ -59,27 +59,28 @@ extension Participant {
                 return
             }
             try receivedTimeout(timeout, from: peer)
-        case .founding, .joinRequest, .genesisSignature, .tlsBinding, .hello:
+        case .founding, .genesisSignature, .tlsBinding, .hello, .keyConsent, .coSign:
             throw .unexpected(envelope.type)
         }
     }
 
-    /// The verified statement, where it is of the height being decided. Earlier ones get the tip as
-    /// answer; later ones are kept, and make us catch up (R9).
+    /// The verified statement, where it is of the height being decided and under its roster.
+    /// Earlier ones get the tip as answer; later ones are kept, and make us catch up (R9): who
+    /// signed those may have joined meanwhile.
     private mutating func present<Payload: AgreementStatement>(
         _ envelope: SignedEnvelope, as type: Payload.Type, from peer: NodeID
     ) throws(Refusal) -> Placed<Payload>? {
-        let placed: Placed<Payload>
-        do { placed = try opener.open(envelope, as: type) } catch { throw .envelope(error) }
+        let statement: Payload
+        do { statement = try opener.openAny(envelope, as: type) } catch { throw .envelope(error) }
         // What we said ourselves comes to us as `signed`, or from the journal.
-        guard placed.index != me else {
+        guard envelope.sender != configuration.node else {
             receivedOwn(envelope)
             return nil
         }
-        let scope = placed.statement.scope
-        note(envelope, of: placed.index, height: scope.height, view: scope.view)
+        let scope = statement.scope
+        note(envelope, height: scope.height, view: scope.view)
         guard isPresent(scope.height, .signed(envelope), from: peer) else { return nil }
-        return placed
+        do { return try opener.place(envelope, statement) } catch { throw .envelope(error) }
     }
 
     private mutating func isPresent(
@@ -97,6 +98,8 @@ extension Participant {
             switch slot {
             case .update: ownUpdate(envelope)
             case .abstention: round?.ownAbstention = envelope
+            case .readiness(let height):
+                if ownReadiness?.height == height { ownReadiness?.envelope = envelope }
             case .haveList:
                 let list = try opener.open(envelope, as: HaveList.self)
                 guard list.statement.scope == scope(agreement.view) else { return }

@@ -4,7 +4,7 @@ package import AegisCore
 extension Participant {
     /// Takes back everything this node said at the height being decided, before it says more.
     mutating func restore(_ records: [JournalRecord]) throws(RestorationError) {
-        if let run = chain.active {
+        if let run = chain.active, me != nil {
             round = RoundProgress(run, participants: rules.roster.count, at: now)
         }
         for record in records {
@@ -13,19 +13,22 @@ extension Participant {
             case .proposal(let envelope): try restoreValue(envelope)
             case .update(let envelope): try restoreUpdate(envelope)
             case .voteCertificate(let certificate):
+                // Of an earlier height, maybe under another roster.
+                guard try isOfThisHeight(certificate.votes.first, Vote1.self) else { continue }
                 guard let certified = try? rules.verify(certificate, using: &opener) else {
                     throw .badSignature
                 }
-                guard certified.height == agreement.height else { continue }
                 agreement.remember(certified)
                 if agreement.highest.map({ $0.view < certified.view }) ?? true {
                     agreement.highest = certified
                 }
             case .timeoutCertificate(let certificate):
+                guard try isOfThisHeight(certificate.timeouts.first, Timeout.self) else {
+                    continue
+                }
                 guard let election = try? rules.verify(certificate, using: &opener) else {
                     throw .badSignature
                 }
-                guard election.height == agreement.height else { continue }
                 if let highest = election.highest { agreement.remember(highest) }
                 if agreement.entry.map({ $0.view < election.view }) ?? true {
                     agreement.entry = election
@@ -44,6 +47,7 @@ extension Participant {
         }
         if let height = slot.height, height != agreement.height { return }
         switch slot {
+        case .readiness: break
         case .update: ownUpdate(envelope)
         case .abstention(let run, let number):
             guard var current = round, current.specification.run == run,
@@ -51,7 +55,7 @@ extension Participant {
             else { return }
             current.ownAbstention = envelope
             current.training = .abstained
-            current.hasAbstained[me] = true
+            if let me { current.hasAbstained[me] = true }
             round = current
         case .haveList(_, let view, let sequence):
             let list = try restored(envelope, as: HaveList.self).statement
@@ -94,7 +98,7 @@ extension Participant {
             if agreement.vote1.map({ $0.view < view }) ?? true {
                 agreement.vote1 = (view, vote.statement.value)
             }
-        case .update, .abstention, .haveList, .proposal, .timeout: break
+        case .update, .abstention, .haveList, .proposal, .timeout, .readiness: break
         }
     }
 
@@ -105,25 +109,38 @@ extension Participant {
             switch error {
             case .badSignature, .notAParticipant: throw .badSignature
             case .malformed(let error): throw .malformed(error)
-            case .unexpected, .foreignMesh, .foreignRoster: throw .foreignRecord
+            case .unexpected, .foreignMesh, .foreignRoster, .notTheAuthor: throw .foreignRecord
             }
         }
     }
 
+    private mutating func isOfThisHeight<Payload: AgreementStatement>(
+        _ envelope: SignedEnvelope?, _ type: Payload.Type
+    ) throws(RestorationError) -> Bool {
+        guard let envelope, let statement = try? opener.openAny(envelope, as: type) else {
+            throw .badSignature
+        }
+        return statement.scope.height == agreement.height
+    }
+
     private mutating func restoreValue(_ envelope: SignedEnvelope) throws(RestorationError) {
+        guard let statement = try? opener.openAny(envelope, as: Proposal.self) else {
+            throw .badSignature
+        }
+        guard statement.scope.height == agreement.height else { return }
         let placed = try restored(envelope, as: Proposal.self)
-        guard placed.statement.scope.height == agreement.height,
-            let value = try? checkedValue(placed, using: &opener)
-        else { return }
+        guard let value = try? checkedValue(placed, using: &opener) else { return }
         agreement.remember(value)
     }
 
     private mutating func restoreUpdate(_ envelope: SignedEnvelope) throws(RestorationError) {
-        guard let index = rules.roster.index(of: envelope.sender),
+        guard
             let statement = try? opener.open(
                 envelope, as: .update, UpdateStatement.init(payload:)
             ).payload
         else { throw .foreignRecord }
+        // It may have left since.
+        guard let index = rules.roster.index(of: envelope.sender) else { return }
         let digest = rules.cryptography.digest(envelope.bytes)
         guard let current = round, index != me, statement.run == current.specification.run,
             statement.round == current.round, statement.base == current.base,

@@ -37,6 +37,7 @@ extension Participant {
 
     private mutating func resendRound() {
         var statements: [Statement] = commands.map { .signed($0.envelope) }
+        if let ready = ownReadiness?.envelope, !isSigning { statements.append(.signed(ready)) }
         statements += evidence.map { .evidence($0.evidence) }
         if let own = round?.ownUpdate {
             statements.append(.signed(own))

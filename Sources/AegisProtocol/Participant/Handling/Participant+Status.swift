@@ -13,6 +13,7 @@ extension Participant {
 
     private var phase: ParticipantStatus.Phase {
         if isHalted { return .halted }
+        if me == nil { return .observing }
         if !isSigning { return greeting == nil ? .silent : .greeting }
         if !agreement.isOpen { return .election }
         if agreement.vote2View == Int64(agreement.view) { return .secondVote }
@@ -26,8 +27,8 @@ extension Participant {
         let view = agreement.view
         let isMissing: (Int) -> Bool
         switch phase {
-        case .idle, .halted, .silent: return []
-        case .greeting: isMissing = { greeting?.heights[$0] == nil && $0 != me }
+        case .idle, .halted, .silent, .observing: return []
+        case .greeting: return others.filter { greeting?.heights[$0] == nil }
         case .training:
             let held = round?.held ?? []
             isMissing = { index in
@@ -63,7 +64,11 @@ extension Participant {
             && evidence.count <= rules.roster.count
             && agreement.unjustified.count <= ProtocolLimits.unjustifiedMax
             && computed.count <= ProtocolLimits.computedMax
-            && ahead.allSatisfy { $0.count <= ProtocolLimits.aheadPerSenderMax }
+            && ahead.count <= ProtocolLimits.strangersMax
+            && ahead.values.allSatisfy { $0.count <= ProtocolLimits.aheadPerSenderMax }
+            && greetedAt.count <= ProtocolLimits.strangersMax
+            && helpedAt.count <= ProtocolLimits.strangersMax
+            && lastSeen.count <= Limits.participantsMax
             && round?.updates.allSatisfy { $0.count <= ProtocolLimits.updatesPerSenderMax }
                 ?? true
     }

@@ -66,7 +66,7 @@ extension Participant {
                 || agreement.vote1?.view == agreement.view
                 || agreement.vote2View == Int64(agreement.view))
         guard isWaiting else { return cancelTimer(.view) }
-        let isDead = isUnreachable[coordinatorIndex]
+        let isDead = unreachable.contains(coordinator)
         if let deadline = timers[.view] {
             // A coordinator whose process is gone is not waited for (§2.12).
             let dead = now + configuration.timing.deadCoordinatorTimeout
@@ -88,10 +88,8 @@ extension Participant {
         return min(base * (1 << Int(min(view, 5))), configuration.timing.viewTimeoutMax)
     }
 
-    private var coordinatorIndex: Int { rules.roster.index(of: coordinator) ?? me }
-
     mutating func setReachable(_ isReachable: Bool, _ node: NodeID) {
-        guard let index = rules.roster.index(of: node), index != me else { return }
-        isUnreachable[index] = !isReachable
+        guard node != configuration.node, rules.roster.contains(node) else { return }
+        if isReachable { unreachable.remove(node) } else { unreachable.insert(node) }
     }
 }

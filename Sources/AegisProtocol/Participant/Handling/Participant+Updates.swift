@@ -4,14 +4,7 @@ import AegisCore
 extension Participant {
     /// Starts on the chain's round, unless it is the one we are at already.
     mutating func enterRound(isBehindPossible: Bool) {
-        guard let run = chain.active else {
-            if round?.training == .underWay { perform(.cancelTraining) }
-            round = nil
-            cancelTimer(.softDeadline)
-            cancelTimer(.hardDeadline)
-            cancelTimer(.training)
-            return
-        }
+        guard let run = chain.active, me != nil else { return leaveRound() }
         if var current = round, current.isOf(run) {
             guard current.skips != run.skips else { return }
             // Attempted again: the same updates, new deadlines.
@@ -28,6 +21,14 @@ extension Participant {
         startDeadlines(run.specification)
         guard isBehindPossible else { return train() }
         startTimer(.training, after: configuration.timing.trainingDelay)
+    }
+
+    mutating func leaveRound() {
+        if round?.training == .underWay { perform(.cancelTraining) }
+        round = nil
+        cancelTimer(.softDeadline)
+        cancelTimer(.hardDeadline)
+        cancelTimer(.training)
     }
 
     mutating func startDeadlines(_ specification: RunSpecification) {
@@ -73,7 +74,7 @@ extension Participant {
             isSigning, current.training == .underWay || current.training == .deferred
         else { return }
         current.training = .abstained
-        current.hasAbstained[me] = true
+        if let me { current.hasAbstained[me] = true }
         round = current
         let reason = String(decoding: reason.utf8.prefix(128), as: UTF8.self)
         let statement = AbstentionStatement(
@@ -83,7 +84,7 @@ extension Participant {
 
     /// Our update is signed; its blob was durable before we heard of it.
     mutating func ownUpdate(_ envelope: SignedEnvelope) {
-        guard var current = round,
+        guard var current = round, let me,
             let statement = try? opener.open(
                 envelope, as: .update, UpdateStatement.init(payload:)
             ).payload,
