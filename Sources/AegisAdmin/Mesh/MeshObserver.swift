@@ -20,7 +20,8 @@ package actor MeshObserver {
     package struct Chain: Sendable {
         package var state: ChainState
         package let genesis: Digest
-        package let roster: Roster
+        /// Who decides next.
+        package var roster: Roster { state.roster }
         package var fork: String?
     }
 
@@ -64,7 +65,8 @@ package actor MeshObserver {
     /// Nil until the mesh is founded.
     package func meshRules() async throws -> MeshRules? {
         _ = try await loadGenesis()
-        return rules
+        guard let state = observed?.state else { return rules }
+        return rules?.at(state)
     }
 
     /// Looks once a second until cancelled, more often while somebody may be watching a run.
@@ -79,18 +81,19 @@ package actor MeshObserver {
 
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
-        guard try await loadGenesis(), let rules else { return }
-        await askAll(rules.roster)
+        guard try await loadGenesis(), let rules, let roster = observed?.roster else { return }
+        await askAll(roster)
         let before = observed?.state.height
-        for (node, status) in heights(rules.roster) {
+        for (node, status) in heights(roster) {
             guard status > observed?.state.height ?? .max else { continue }
             await follow(node, rules: rules)
         }
         // What nodes measured in a round that was not committed when they were asked.
-        if observed?.state.height != before { await askAll(rules.roster) }
+        let next = observed?.roster ?? roster
+        if observed?.state.height != before { await askAll(next) }
         try await keepMeasures()
-        try await sendCommands(rules.roster)
-        await fetchFinalModel(rules.roster)
+        try await sendCommands(next)
+        await fetchFinalModel(next)
     }
 
     /// True once the mesh is founded: its rules are known, what was seen before is replayed.
@@ -106,8 +109,7 @@ package actor MeshObserver {
         // Somebody else may have loaded it while this call waited for the database.
         guard self.rules == nil else { return true }
         observed = Chain(
-            state: try rules.replay(records), genesis: genesis.digest, roster: rules.roster,
-            fork: fork)
+            state: try rules.replay(records), genesis: genesis.digest, fork: fork)
         self.rules = rules
         return true
     }
@@ -185,12 +187,14 @@ package actor MeshObserver {
     ) async throws {
         guard let state = observed?.state else { return }
         let commit = try rules.verify(record, extending: state)
+        let rules = rules.at(state)
         let entries = rules.roster.entries
         try await database.insertCommit(
             commit,
             coordinator: rules.coordinator(
                 height: commit.header.height, view: commit.view, convicted: state.convicted),
             participants: commit.header.included.map { entries[$0].node }, from: node.name)
+        try await database.keepMembership(of: commit)
         observed?.state = commit.state
         logger.info(
             "commit observed",
@@ -260,10 +264,12 @@ package actor MeshObserver {
     /// To everybody, again and again, until a quorum has committed it or it has expired.
     private func sendCommands(_ roster: Roster) async throws {
         let now = Timestamp.now()
-        let pending = try await database.commands()
-            .filter { $0.committedHeight == nil && $0.expiresAt > now }
+        let pending =
+            try await database.commands()
+            .filter { $0.committedHeight == nil && $0.expiresAt > now }.map(\.envelope)
+            + database.pendingChanges(now: now).map(\.envelope)
         guard !pending.isEmpty else { return }
-        let body = CBOR.array(pending.map { .bytes($0.envelope) }).encoded
+        let body = CBOR.array(pending.map { .bytes($0) }).encoded
         let calls = calls
         await withTaskGroup(of: Void.self) { group in
             for entry in roster.entries where seen[entry.node]?.reachable == true {
@@ -284,7 +290,8 @@ package actor MeshObserver {
     package func fetchModel(_ model: Digest) async -> Bool {
         if blobs.contains(model) { return true }
         guard let rules else { return false }
-        for entry in rules.roster.entries where seen[entry.node]?.reachable == true {
+        for entry in (observed?.roster ?? rules.roster).entries
+        where seen[entry.node]?.reachable == true {
             do {
                 try await calls.fetch(model, from: entry, into: blobs)
                 return true

@@ -55,6 +55,7 @@ package struct AdminDatabase: Sendable {
             try $0.execute(sql: "ALTER TABLE measure ADD COLUMN explanation BLOB")
         }
         migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
+        migrator.registerMigration("membership") { try $0.execute(sql: membership) }
         return migrator
     }
 

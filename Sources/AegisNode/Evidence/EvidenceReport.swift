@@ -19,6 +19,8 @@ package struct EvidenceReport: Codable, Hashable, Sendable {
     package internal(set) var isGenesisPinned = false
     package internal(set) var participants: [String] = []
     package internal(set) var quorum = 0
+    /// Of the roster after the last decision: how often it has changed.
+    package internal(set) var epoch: UInt64 = 0
     package internal(set) var height: UInt64 = 0
     package internal(set) var tip = ""
     package internal(set) var runs: [Run] = []

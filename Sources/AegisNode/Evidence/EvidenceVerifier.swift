@@ -43,7 +43,6 @@ package struct EvidenceVerifier {
 
     private mutating func verifyAll(_ progress: (UInt64, UInt64) -> Void) throws {
         let rules = try verifyGenesis()
-        let words = EvidenceWords(roster: rules.roster)
         var state = rules.initialState
         let height = try source.height()
         while state.height < height {
@@ -53,12 +52,17 @@ package struct EvidenceVerifier {
                     place: "certificates/\(next).cbor",
                     reason: "is missing: there is a later decision, of height \(height)")
             }
+            let rules = rules.at(state)
+            let words = EvidenceWords(roster: rules.roster)
             let commit = try verify(item, at: next, after: state, rules: rules, words: words)
             try verifyElection(of: commit, rules: rules, words: words)
             try verifyContent(of: commit, after: state, words: words)
             state = commit.state
             report.height = state.height
             report.tip = state.tip.description
+            report.participants = state.roster.entries.map(\.name)
+            report.quorum = state.roster.quorum
+            report.epoch = state.roster.epoch
             progress(next, height)
         }
         try files.verifyRest()

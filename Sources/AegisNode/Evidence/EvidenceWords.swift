@@ -51,6 +51,7 @@ struct EvidenceWords {
         switch refusal {
         case .badSignature(let node): "\(name(node))'s signature does not fit"
         case .notAParticipant(let node): "\(node.short) signed it and is no participant"
+        case .notTheAuthor(let node): "\(node.short) may not ask for what it signed"
         case .unexpected(let type): "a signed \(type.rawValue) is out of place"
         case .malformed(let error): "a signed statement can't be read: \(error)"
         case .foreignMesh: "a signed statement is of another mesh"
@@ -70,7 +71,6 @@ struct EvidenceWords {
         case .chain(let error): "does not follow from the decision before it: \(error)"
         case .bodyDiffers: "its body is not the one its header names"
         case .headerDiffers: "its header is not what its lists and commands give"
-        case .commandNotFromTheAdmin(let node): "\(node.short) gave a command and is no admin"
         case .tooFewUpdates, .nothingToDecide, .evidence, .evidenceOutOfPlace,
             .commandOutOfPlace, .commandLeftOut:
             "breaks a rule: \(error)"

@@ -16,6 +16,8 @@ final class RunHistory: Sendable {
     static let roundsKeptAtLeast = 3
 
     private struct State {
+        /// After the last decision: whose roster decides the next.
+        var chain: ChainState?
         var active: RunSpecification?
         var firstModel: (run: RunID, model: Digest)?
         var roundBegan: Instant?
@@ -64,7 +66,10 @@ final class RunHistory: Sendable {
     /// What was measured before a restart, and the state the chain had then.
     func restore(_ chain: ChainState) throws {
         let run = chain.active?.specification.run ?? chain.finished.last?.run
-        state.withLock { $0.active = chain.active?.specification }
+        state.withLock { state in
+            state.active = chain.active?.specification
+            state.chain = chain
+        }
         guard let run else { return }
         for (_, metrics) in try database.metrics(run: run.bytes) {
             let measurement = try AegisAPI.decode(RoundMeasurement.self, from: metrics)
@@ -114,13 +119,15 @@ final class RunHistory: Sendable {
         _ record: CommitRecord, _ header: Header, _ chain: ChainState
     ) -> Unevaluated? {
         let ended = MachineClock.now
-        let (specification, began) = state.withLock { state in
+        let (specification, began, rules) = state.withLock { state in
             let (specification, began) = (state.active, state.roundBegan)
+            let rules = state.chain.map { self.rules.at($0) } ?? self.rules
+            state.chain = chain
             if header.kind == .configuration, let active = chain.active {
                 state.firstModel = (active.specification.run, active.model)
             }
             state.active = chain.active?.specification
-            return (specification, began)
+            return (specification, began, rules)
         }
         guard header.kind == .round, let specification else { return nil }
         let view = Self.view(of: record)
@@ -156,10 +163,11 @@ final class RunHistory: Sendable {
     @discardableResult
     private func count(_ measurement: RoundMeasurement) -> [DropCount] {
         guard var explanation = measurement.aggregation else { return [] }
+        let roster = state.withLock { $0.chain?.roster } ?? rules.roster
         for index in explanation.verdicts.indices {
             let node = NodeID(text: explanation.verdicts[index].node)
             explanation.verdicts[index].node =
-                node.flatMap(rules.roster.name(of:)) ?? explanation.verdicts[index].node
+                node.flatMap(roster.name(of:)) ?? explanation.verdicts[index].node
         }
         let (counts, suspicious) = state.withLock { state in
             let suspicious = state.drops.add(explanation, run: measurement.run)

@@ -89,7 +89,7 @@ struct MeshResponder: Sendable {
         _ body: [UInt8], method: MeshRequest.Method, from node: NodeID, role: PeerRole?
     ) async -> MeshResponse {
         guard method == .post else { return .problem(405, type: "method") }
-        guard role == .participant || role == .observer else {
+        guard role == .participant || role == .observer || role == .associate else {
             return .problem(403, type: "role")
         }
         let statements: [[UInt8]]

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// What one peer may still ask, and whether it is cut off: a bucket of requests that fills again,
 /// and strikes for what no honest peer does. A value, so that it is tested without a clock.

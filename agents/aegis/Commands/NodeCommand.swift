@@ -4,7 +4,10 @@ package import ArgumentParser
 package struct NodeCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Shows the nodes of the mesh.",
-        subcommands: [NodeList.self, NodeShow.self])
+        subcommands: [
+            NodeList.self, NodeShow.self, NodePromote.self, NodeSuspend.self, NodeResume.self,
+            NodeEvict.self,
+        ])
 
     package init() {}
 }

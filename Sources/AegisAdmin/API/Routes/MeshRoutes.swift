@@ -117,11 +117,26 @@ enum MeshRoutes {
                     throw Problem(
                         .tokenUsed, detail: "\(token.name) has joined with it")
                 }
+                // A mesh that runs keeps the grant itself.
+                if try await desks.observer.chain()?.state.granted(id) != nil {
+                    try await desks.runs.ask(.revokeToken(id), now: call.now)
+                }
                 return .nothing
             }),
     ]
 
     private static let create: Route.Handler = { desks, call in
+        if try await desks.founding.genesis() != nil {
+            let (token, peers) = try await desks.runs.createLiveToken(
+                name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
+                by: call.principal.name, now: call.now)
+            return try .json(
+                JoinTokenCreated(
+                    id: token.idText, name: call.text("name") ?? "", token: token.secretText,
+                    expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen,
+                    peers: peers),
+                status: 201, location: "/api/v1/join-tokens/" + token.idText)
+        }
         let token = try await desks.founding.createToken(
             name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
             by: call.principal.name, now: call.now)
@@ -177,12 +192,13 @@ extension Desks {
         let waiting = participants.filter { progress?.signed.contains($0.entry.node) == false }
         let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
         let chain = try await observer.chain()
+        let now = chain?.roster ?? roster
         return MeshView(
             mesh: statement.mesh.description, name: statement.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
-            admin: statement.admin.text, participants: participants.count,
+            admin: statement.admin.text, participants: now?.count ?? participants.count,
             waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
-            quorum: roster?.quorum, faultTolerance: roster?.faultTolerance,
+            quorum: now?.quorum, faultTolerance: now?.faultTolerance,
             strictThree: statement.policy.strictThree,
             viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
             height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,
