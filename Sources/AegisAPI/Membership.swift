@@ -6,8 +6,14 @@ package struct JoinTokenCreated: Codable, Sendable, Equatable {
     package var expiresAt: String
     /// host:port of the admin's mesh listener.
     package var admin: String
+    /// host:port of members' mesh listeners: whoever joins a mesh that runs dials one of these.
+    package var peers: [String]?
 
-    package init(id: String, name: String, token: String, expiresAt: String, admin: String) {
+    package init(
+        id: String, name: String, token: String, expiresAt: String, admin: String,
+        peers: [String]? = nil
+    ) {
+        self.peers = peers
         self.id = id
         self.name = name
         self.token = token

@@ -118,7 +118,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
                 .notReady, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
-                .runStarted,  .changed, .keyReused, .unfit:
+                .runStarted, .changed, .keyReused, .unfit:
                 409
             case .tooSlow: 408
             case .unsupportedMediaType: 415

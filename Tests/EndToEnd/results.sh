@@ -87,6 +87,39 @@ run_json_tells() {
             or .specification.model.kind == "softmax")' "$results/run.json"
 }
 
+export_verifies() {
+    "$programs/aegis" verify "$results" --output json >"$work/$part/verified.json"
+    cat "$work/$part/verified.json"
+    jq -e --argjson rounds $rounds '
+        .verified and .runs[0].rounds == $rounds and .model == "round \($rounds) of small"' \
+        "$work/$part/verified.json"
+    equal "$(jq -r .genesis "$work/$part/verified.json")" \
+        "$(aegis mesh show --output json | jq -r .genesis_digest)" genesis
+}
+
+evidence_verifies() {
+    "$programs/aegis-node" evidence --dir "$(node_dir north)" --to "$work/$part/evidence"
+    "$programs/aegis" verify "$work/$part/evidence" | tee "$work/$part/verified.txt"
+    grep -q '^VERIFIED$' "$work/$part/verified.txt"
+    # A round's start is computed from the run's declaration, so at least one round has it all.
+    grep -Eq ' [1-9][0-9]* computed again' "$work/$part/verified.txt"
+}
+
+changed_vote_is_named() {
+    local status=0
+    rm -rf "$work/$part/changed"
+    cp -r "$work/$part/evidence" "$work/$part/changed"
+    python3 - "$work/$part/changed/certificates/2.cbor" <<'END'
+import sys
+content = bytearray(open(sys.argv[1], "rb").read())
+content[-10] ^= 1
+open(sys.argv[1], "wb").write(content)
+END
+    "$programs/aegis" verify "$work/$part/changed" >"$work/$part/changed.txt" || status=$?
+    equal "$status" 1 "exit status"
+    contains "$work/$part/changed.txt" 'NOT VERIFIED  certificates/2.cbor: .*signature'
+}
+
 unknown_run_is_refused() {
     refused_with 'no run|unknown|not found|no such' "$programs/aegis" run export nothing \
         --to "$work/$part/nothing"
@@ -123,4 +156,7 @@ check "its SHA-256 is the one in run.json, in the last round and in its certific
 check "accuracy.svg is well-formed" chart_is_well_formed
 check "certificates: one for each height" certificates_are_complete
 check "run.json tells how it went" run_json_tells
+check "aegis verify: what was exported holds" export_verifies
+check "aegis-node evidence of a running node: the last rounds are computed again" evidence_verifies
+check "aegis verify: a changed vote is named" changed_vote_is_named
 check "an unknown run: a clear error, and no folder" unknown_run_is_refused

@@ -12,6 +12,7 @@ package enum Components {
         "Credentials": credentials, "Mesh": mesh, "Participant": participant,
         "NodeStatus": nodeStatus, "NodeRun": nodeRun, "NodeBudget": nodeBudget,
         "NodeRound": nodeRound, "JoinToken": joinToken, "JoinTokenCreated": joinTokenCreated,
+        "Member": member,
         "Dataset": dataset, "Budget": budget, "Calibration": calibration,
         "AggregationRule": aggregationRule, "Run": run, "Round": round,
         "Certificate": certificate, "AuditRecord": auditRecord, "AuditHead": auditHead,
@@ -31,6 +32,12 @@ package enum Components {
     private static let real = Schema.number(-1e300...1e300)
     private static let roles = Schema.choice(AdminRole.allCases.map(\.rawValue))
     private static let permissions = Schema.list(.choice(Permission.allCases.map(\.rawValue)))
+
+    private static let member = Schema.object([
+        .init("node", .text()), .init("name", .name), .init("address", .text()),
+        .init(
+            "standing", .choice(MemberView.Standing.allCases.map(\.rawValue))),
+    ])
 
     private static let principal = Schema.object([
         .init("name", .name), .init("role", roles), .init("permissions", permissions),
@@ -132,6 +139,9 @@ package enum Components {
         .init("id", .text()), .init("name", .name),
         .init("token", .text(), "Shown once, kept nowhere."), .init("expires_at", .time),
         .init("admin", .text(), "host:port of the admin's mesh listener."),
+        .init(
+            "peers", .list(.text()),
+            "host:port of members' mesh listeners, where the mesh is founded.", required: false),
     ])
 
     private static let dataset = Schema.object([

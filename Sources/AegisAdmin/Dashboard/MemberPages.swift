@@ -19,33 +19,40 @@ enum ParticipantsPage {
                     "Nodes", id: "nodes",
                     NodeTable.html(
                         nodes, mesh: mesh, acts: principal.has(.manageMembers)))
-                + (open && principal.has(.manageTokens) ? create : "")
+                + (mesh.state != .signing && principal.has(.manageTokens)
+                    ? create(isFounded: !open) : "")
                 + Parts.panel(
                     "Join tokens", id: "tokens", note: "Only their public keys are kept here",
                     list(tokens, principal)))
     }
 
-    private static let create: HTML = Parts.panel(
-        "Make a token",
-        """
-        <form class="row" data-api="POST /api/v1/join-tokens" data-idempotent data-show="token">
-        \(Parts.field("name", "Participant", hint: "its name in the mesh",
+    /// Who joins a founded mesh does so through a member, and is promoted when it is ready.
+    private static func create(isFounded: Bool) -> HTML {
+        let through: HTML =
+            isFounded
+            ? "--peer <span data-is=\"peers\"></span>" : "--admin <span data-is=\"admin\"></span>"
+        return Parts.panel(
+            "Make a token",
+            """
+            <form class="row" data-api="POST /api/v1/join-tokens" data-idempotent data-show="token">
+            \(Parts.field("name", "Participant", hint: "its name in the mesh",
             Parts.nameInput()))
-        \(Parts.field("expires_seconds", "Can be used for",
+            \(Parts.field("expires_seconds", "Can be used for",
             Parts.select("expires_seconds", Parts.options([
                 ("3600", "an hour"), ("14400", "four hours"), ("86400", "a day"),
             ]), "data-number")))
-        \(Parts.field("purpose", "Purpose", hint: "for people; may be empty",
+            \(Parts.field("purpose", "Purpose", hint: "for people; may be empty",
             "<input id=\"f-purpose\" name=\"purpose\" maxlength=\"200\">"))
-        <button class="button primary">Make token</button>
-        </form>
-        <template data-secret="token"><div class="secret"><h3>For \
-        <span data-is="name"></span>, shown once</h3><pre data-is="token"></pre>\
-        <button class="button" type="button" data-copy>Copy\
-        </button><p>On the participant's machine:</p><pre>aegis-node join --token TOKEN \
-        --admin <span data-is="admin"></span> --dir <span data-is="name"></span> --listen HOST:PORT\
-        </pre></div></template>
-        """)
+            <button class="button primary">Make token</button>
+            </form>
+            <template data-secret="token"><div class="secret"><h3>For \
+            <span data-is="name"></span>, shown once</h3><pre data-is="token"></pre>\
+            <button class="button" type="button" data-copy>Copy\
+            </button><p>On the participant's machine:</p><pre>aegis-node join --token TOKEN \
+            \(through) --dir <span data-is="name"></span> --listen HOST:PORT\
+            </pre></div></template>
+            """)
+    }
 
     private static func list(_ tokens: [JoinTokenView], _ principal: Principal) -> HTML {
         guard !tokens.isEmpty else {

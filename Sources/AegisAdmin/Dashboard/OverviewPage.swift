@@ -176,7 +176,8 @@ enum NodeTable {
         case .learner, .observer: first = ""
         }
         let evict = act(
-            "evict", "Evict", "Take \(node.name) out of the mesh, for good? It can never come back.")
+            "evict", "Evict", "Take \(node.name) out of the mesh, for good? It can never come back."
+        )
         return "<span class=\"row-acts\">\(first)\(evict)</span>"
     }
 

@@ -74,7 +74,8 @@ package actor MeshObserver {
     /// Nil until the mesh is founded.
     package func meshRules() async throws -> MeshRules? {
         _ = try await loadGenesis()
-        return rules
+        guard let state = observed?.state else { return rules }
+        return rules?.at(state)
     }
 
     /// Looks once a second until cancelled, more often while somebody may be watching a run.

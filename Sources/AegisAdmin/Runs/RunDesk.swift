@@ -10,11 +10,11 @@ import NIOCore
 
 /// Takes runs in, has them signed, and says how they are.
 package struct RunDesk: Sendable {
-    private let database: AdminDatabase
-    private let observer: MeshObserver
+    let database: AdminDatabase
+    let observer: MeshObserver
     private let blobs: BlobStore
-    private let signer: EnvelopeSigner
-    private let numbers: CommandNumbers
+    let signer: EnvelopeSigner
+    let numbers: CommandNumbers
 
     /// How long a command can wait for its commit.
     private static let commandMilliseconds: UInt64 = 600_000

@@ -62,6 +62,7 @@ extension AdminDatabase {
                     arguments: [Int64(header.height), Int64(command.sequence)])
                 try Self.insertWitness(of: command, height: header.height, db)
             }
+            try Self.keepMembership(of: commit, db)
             try Self.update(commit.state, height: header.height, db)
         }
     }

@@ -45,17 +45,23 @@ extension AdminDatabase {
                 db, sql: "SELECT EXISTS (SELECT 1 FROM participant WHERE name = ?)",
                 arguments: [grant.name])
             guard taken != true else { throw MembershipError.nameTaken(grant.name) }
-            try db.execute(
-                sql: """
-                    INSERT INTO token
-                    (id, public_key, name, not_after, created_at, created_by, purpose)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    Data(grant.tokenID), Data(grant.tokenKey.bytes), grant.name,
-                    Int64(grant.notAfter), Int64(time), actor, purpose,
-                ])
+            try Self.insert(grant, purpose: purpose, by: actor, at: time, db)
         }
+    }
+
+    static func insert(
+        _ grant: TokenGrant, purpose: String, by actor: String, at time: UInt64, _ db: Database
+    ) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO token
+                (id, public_key, name, not_after, created_at, created_by, purpose)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                Data(grant.tokenID), Data(grant.tokenKey.bytes), grant.name,
+                Int64(grant.notAfter), Int64(time), actor, purpose,
+            ])
     }
 
     package func grants() async throws -> [StoredGrant] {

@@ -3,10 +3,10 @@ package import ArgumentParser
 
 package struct NodeCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "node",
-        abstract: "Shows the nodes of the mesh, and with whom the admin works.",
+        commandName: "node", abstract: "Shows the nodes of the mesh.",
         subcommands: [
-            NodeList.self, NodeShow.self,
+            NodeList.self, NodeShow.self, NodePromote.self, NodeSuspend.self, NodeResume.self,
+            NodeEvict.self,
         ])
 
     package init() {}

@@ -55,17 +55,19 @@ package struct TokenCreate: AsyncParsableCommand {
     }
 
     package static func text(_ made: JoinTokenCreated) -> String {
-        """
-        token for \(made.name), single use, until \(Output.time(made.expiresAt)):
+        let through =
+            made.peers?.first.map { "--peer \($0)" } ?? "--admin \(made.admin)"
+        return """
+            token for \(made.name), single use, until \(Output.time(made.expiresAt)):
 
-          \(made.token)
+              \(made.token)
 
-        on the machine of \(made.name) (choose its own port and folder):
+            on the machine of \(made.name) (choose its own port and folder):
 
-          aegis-node join --token \(made.token) \\
-            --admin \(made.admin) --dir \(made.name) --listen 127.0.0.1:8501
+              aegis-node join --token \(made.token) \\
+                \(through) --dir \(made.name) --listen 127.0.0.1:8501
 
-        """
+            """
     }
 
     package static func seconds(_ text: String) -> Int? {

@@ -141,11 +141,26 @@ enum MeshRoutes {
                     throw Problem(
                         .tokenUsed, detail: "\(token.name) has joined with it")
                 }
+                // A mesh that runs keeps the grant itself.
+                if try await desks.observer.chain()?.state.granted(id) != nil {
+                    try await desks.runs.ask(.revokeToken(id), now: call.now)
+                }
                 return .nothing
             }),
     ]
 
     private static let create: Route.Handler = { desks, call in
+        if try await desks.founding.genesis() != nil {
+            let (token, peers) = try await desks.runs.createLiveToken(
+                name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
+                purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
+            return try .json(
+                JoinTokenCreated(
+                    id: token.idText, name: call.text("name") ?? "", token: token.secretText,
+                    expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen,
+                    peers: peers),
+                status: 201, location: "/api/v1/join-tokens/" + token.idText)
+        }
         let token = try await desks.founding.createToken(
             name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
             purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
@@ -190,7 +205,9 @@ extension Desks {
                 node: participant.entry.node.text, name: participant.entry.name,
                 address: participant.entry.address,
                 joinedAt: Timestamp.text(participant.joinedAt),
-                standing: roster.flatMap { MemberView.Standing(of: participant.entry.node, in: $0) },
+                standing: roster.flatMap {
+                    MemberView.Standing(of: participant.entry.node, in: $0)
+                },
                 reachable: node?.reachable ?? false,
                 lastSeen: node?.lastSeen.flatMap { $0 == 0 ? nil : Timestamp.text($0) },
                 status: node?.status)
@@ -213,13 +230,13 @@ extension Desks {
         let waiting = participants.filter { progress?.signed.contains($0.entry.node) == false }
         let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
         let chain = try await observer.chain()
-        let current = chain?.roster ?? roster
+        let now = chain?.roster ?? roster
         return MeshView(
             mesh: statement.mesh.description, name: statement.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
-            admin: statement.admin.text, participants: participants.count,
+            admin: statement.admin.text, participants: now?.count ?? participants.count,
             waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
-            quorum: current?.quorum, faultTolerance: current?.faultTolerance,
+            quorum: now?.quorum, faultTolerance: now?.faultTolerance,
             strictThree: statement.policy.strictThree,
             viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
             height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,

@@ -67,7 +67,7 @@ const Form = (() => {
   function show(form, answer) {
     const template = document.querySelector(`[data-secret="${form.dataset.show}"]`);
     const piece = template.content.cloneNode(true);
-    for (const place of piece.querySelectorAll("[data-is]")) place.textContent = answer[place.dataset.is];
+    for (const place of piece.querySelectorAll("[data-is]")) place.textContent = [answer[place.dataset.is]].flat()[0];
     for (const copy of piece.querySelectorAll("[data-copy]")) {
       const text = copy.previousElementSibling.textContent;
       copy.addEventListener("click", async () => {
