@@ -75,7 +75,6 @@ package struct FoundingEndpoints: MeshHandler {
             throw Problem(.forbidden, detail: "node \(request.peer.node.short) has not joined")
         }
     }
-    }
 
     package func refused(_ refusal: ConnectionRefusal) {
         logger.notice("connection refused", metadata: ["reason": "\(refusal)"])

@@ -169,7 +169,7 @@ package actor MeshObserver {
     /// Who is furthest first.
     private func heights(_ roster: Roster) -> [(RosterEntry, UInt64)] {
         roster.members.compactMap { entry -> (RosterEntry, UInt64)? in
-            guard let node = seen[entry.node], node.reachable, let status = node.status,
+            guard let node = seen[entry.node], node.reachable, let status = node.status
             else { return nil }
             return (entry, status.height)
         }.sorted { $0.1 > $1.1 }
