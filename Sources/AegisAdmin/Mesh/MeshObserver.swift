@@ -118,7 +118,7 @@ package actor MeshObserver {
         let calls = calls
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
-            for entry in roster.entries {
+            for entry in roster.members {
                 group.addTask {
                     do {
                         let bytes = try await calls.get(
