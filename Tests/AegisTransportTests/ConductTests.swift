@@ -2,6 +2,7 @@ import AegisCore
 import AegisIdentity
 import AegisTransport
 import NIOCore
+import TestFolders
 import Testing
 
 @Suite("A peer that misbehaves is cut off, and the others don't notice", .timeLimit(.minutes(2)))
