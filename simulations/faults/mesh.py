@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = Path(os.environ.get("AEGIS_PROGRAMS", ROOT / ".build" / "release"))
 NAMES = ["north", "lakeside", "riverside", "hilltop", "harbour", "meadow", "forest"]
-FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 class Failure(Exception):

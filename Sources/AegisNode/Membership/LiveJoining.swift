@@ -162,7 +162,10 @@ package struct LiveJoining: Sendable {
                 ])
         } catch let error as IdentityDirectoryError { throw NodeError.directory(error) }
         // So that it starts with the roster of today, not with the founders'.
-        let database = try NodeDatabase(path: NodeDirectory(directory).databasePath)
+        let paths = NodeDirectory(directory)
+        // A new key has signed nothing yet: its journal is empty, not lost.
+        _ = try SafetyJournal.create(at: paths.journalPath, node: identity.publicKey)
+        let database = try NodeDatabase(path: paths.databasePath)
         for record in records {
             try database.insertCommit(
                 record.encoded, digest: SHA256.digest(of: record.header),

@@ -3,6 +3,7 @@ import AegisCrypto
 import AegisNode
 import AegisProtocol
 import Foundation
+import TestFolders
 import Testing
 
 @Suite("Evidence that is checked offline")

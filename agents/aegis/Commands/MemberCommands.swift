@@ -1,4 +1,4 @@
-import AegisAPI
+package import AegisAPI
 package import ArgumentParser
 
 package struct MeshMembers: AsyncParsableCommand {

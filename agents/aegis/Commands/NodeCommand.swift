@@ -5,7 +5,8 @@ package struct NodeCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Shows the nodes of the mesh.",
         subcommands: [
-            NodeList.self, NodeShow.self, NodePromote.self, NodeSuspend.self, NodeResume.self,
+            NodeList.self, NodeShow.self, NodeStatusCommand.self, NodePromote.self,
+            NodeSuspend.self, NodeResume.self,
             NodeEvict.self,
         ])
 
