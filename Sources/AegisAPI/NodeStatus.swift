@@ -15,7 +15,7 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     /// Whose updates the rule left out in the run's rounds, the most often first.
     package var dropped: [DropCount]
 
-    package enum State: String, Codable, Sendable {
+    package enum State: String, Codable, Sendable, CaseIterable {
         case idle, training, agreeing, syncing, stopped
     }
 

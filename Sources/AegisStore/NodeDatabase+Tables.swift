@@ -82,6 +82,15 @@ extension NodeDatabase {
                     STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("evidence") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE evidence (
+                        height INTEGER NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
+                        bytes BLOB NOT NULL, PRIMARY KEY (height, kind, digest)
+                    ) STRICT, WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 }

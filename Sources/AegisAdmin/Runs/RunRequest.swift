@@ -50,12 +50,20 @@ package struct RunRequestReader {
             let training,
             let server, let aggregation, let deadlines, let participantsMin
         else {
-            throw Problem(.invalidRequest, faults: faults.faults)
+            throw Self.problem(faults.faults, body)
         }
+        // What the document doesn't have, nobody is to rely on.
+        let undocumented = RunSchema.request.faults(body)
+        guard undocumented.isEmpty else { throw Problem(.invalidRequest, faults: undocumented) }
         return RunSpecification(
             run: run, name: name, model: model, dataset: dataset, records: records, rounds: rounds,
             training: training, privacy: privacy, aggregation: aggregation, server: server,
             deadlines: deadlines, participantsMin: participantsMin)
+    }
+
+    /// A run whose form is right can still contradict itself, or ask for more than this mesh has.
+    private static func problem(_ faults: [FieldFault], _ body: JSONValue) -> Problem {
+        Problem(RunSchema.request.faults(body).isEmpty ? .unfit : .invalidRequest, faults: faults)
     }
 
     private static let nameRule =
@@ -100,7 +108,8 @@ package struct RunRequestReader {
         else { return nil }
         return switch privacy["sampling_rate"] {
         case .integer(let whole): Double(whole)
-        case .number(let number): Double(millionths(number)) / 1e6
+        case .number(let number) where (0...1).contains(number):
+            Double(millionths(number)) / 1e6
         default: nil
         }
     }

@@ -40,7 +40,7 @@ extension AdminDatabase {
     package func insertCommit(
         _ commit: Commit, coordinator: NodeID, participants: [NodeID], from node: String
     ) async throws {
-        try await writer.write { db in
+        try await write { db in
             let header = commit.header
             let run = header.run ?? commit.commands.lazy.compactMap(\.run).first
             try db.execute(
@@ -60,7 +60,9 @@ extension AdminDatabase {
                 try db.execute(
                     sql: "UPDATE command SET committed_height = ? WHERE sequence = ?",
                     arguments: [Int64(header.height), Int64(command.sequence)])
+                try Self.insertWitness(of: command, height: header.height, db)
             }
+            try Self.keepMembership(of: commit, db)
             try Self.update(commit.state, height: header.height, db)
         }
     }
@@ -116,7 +118,7 @@ extension AdminDatabase {
         try await writer.read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM commit_record WHERE height BETWEEN ? AND ? ORDER BY height",
-                arguments: [Int64(first), Int64(clamping: last)]
+                arguments: [Int64(clamping: first), Int64(clamping: last)]
             ).map { row in
                 guard let digest = Digest(Array(row["digest"] as Data)) else {
                     throw AdminDatabaseError.damaged(table: "commit_record")
@@ -130,7 +132,7 @@ extension AdminDatabase {
     }
 
     package func insertFork(_ commit: Commit, from node: String) async throws {
-        try await writer.write { db in
+        try await write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO fork (height, digest, bytes, seen_from) "
                     + "VALUES (?, ?, ?, ?)",
@@ -174,7 +176,7 @@ extension AdminDatabase {
 
     package func keep(_ measures: [RoundMeasurement], of node: NodeID) async throws {
         guard !measures.isEmpty else { return }
-        try await writer.write { db in
+        try await write { db in
             for measure in measures {
                 guard let run = RunID(text: measure.run), measure.seconds.isFinite else { continue }
                 try db.execute(
@@ -232,6 +234,7 @@ extension Command {
         switch action {
         case .start(let specification): specification.run
         case .stop(let run, _): run
+        case .witness: nil
         case .membership: nil
         }
     }

@@ -58,7 +58,8 @@ package final class TrainingDesk: Sendable {
         let specification = request.specification
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
         guard let model = shape.trained else {
-            let blob = try ModelFile.store(fixedUpdate(shape), shape: shape, in: blobs)
+            let blob = try ModelFile.store(
+                fixedUpdate(shape, round: request.round), shape: shape, in: blobs)
             return try draft(request, blob: blob, ledgerPosition: 0)
         }
         guard let privacy = specification.privacy else {
@@ -122,11 +123,12 @@ package final class TrainingDesk: Sendable {
         return records
     }
 
-    /// The update of a run without training: small numbers that differ between nodes.
-    private func fixedUpdate(_ shape: ModelShape) -> [Float] {
+    /// The update of a run without training: small numbers that differ between nodes and rounds, so
+    /// that each has to be transferred.
+    private func fixedUpdate(_ shape: ModelShape, round: Int) -> [Float] {
         let bytes = node.bytes
         return (0..<shape.parameterCount).map { index in
-            (Float(bytes[index & 31]) - 127.5) * 0x1p-20
+            (Float(bytes[(index &+ round) & 31]) - 127.5) * 0x1p-20
         }
     }
 
