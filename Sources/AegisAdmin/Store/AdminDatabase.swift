@@ -55,6 +55,9 @@ package struct AdminDatabase: Sendable {
             try $0.execute(sql: "ALTER TABLE measure ADD COLUMN explanation BLOB")
         }
         migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
+        migrator.registerMigration("v3 quality") {
+            try $0.execute(sql: "ALTER TABLE measure ADD COLUMN quality BLOB")
+        }
         return migrator
     }
 

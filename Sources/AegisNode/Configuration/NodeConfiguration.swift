@@ -18,10 +18,13 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     /// The file of the privacy ledgers, from the node's folder; `ledger.sqlite` in it where absent.
     /// Elsewhere, it outlasts the folder: a node that joins again goes on with it.
     package var ledger: String?
+    /// Threads that training and measuring share; 1 where absent.
+    package var threads: Int?
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
-        monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil
+        monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil,
+        threads: Int? = nil
     ) {
         self.name = name
         self.listen = listen
@@ -30,10 +33,11 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         self.monitor = monitor
         self.datasets = datasets
         self.ledger = ledger
+        self.threads = threads
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, monitor, datasets, ledger
+        case name, listen, advertise, admin, monitor, datasets, ledger, threads
     }
 
     package init(from decoder: any Decoder) throws {
@@ -46,6 +50,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         monitor = try container.decodeIfPresent(String.self, forKey: .monitor)
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
         ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
+        threads = try container.decodeIfPresent(Int.self, forKey: .threads)
     }
 
     /// Throws `ConfigurationError` that names every fault found.
@@ -69,6 +74,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         }
         if let monitor, NodeAddress(monitor) == nil {
             faults.append("monitor: \(monitor) is not host:port")
+        }
+        if let threads, !(1...256).contains(threads) {
+            faults.append("threads: needs 1 <= threads <= 256")
         }
         if Set(datasets.map(\.name)).count != datasets.count {
             faults.append("datasets: two have the same name")
