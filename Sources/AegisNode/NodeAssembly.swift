@@ -51,12 +51,12 @@ struct NodeAssembly: Sendable {
         let status = StatusBoard(node: node.text, name: configuration.name)
         let history = RunHistory(
             rules: rules, database: database, blobs: blobs, status: status,
-            evaluator: Evaluator(declarations: configuration.datasets, blobs: blobs),
+            evaluator: Evaluator(configuration, blobs: blobs),
             worker: Worker(niceness: 5), roundsKept: configuration.roundsKept, logger: logger)
         try history.restore(durable.chain)
         let trainer = try TrainingDesk(
             node: node, ledgers: LedgerFile(path: directory.ledgerPath(configuration)),
-            database: database, blobs: blobs, declarations: configuration.datasets, status: status)
+            database: database, blobs: blobs, configuration, status: status)
         try history.clear(
             durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
         surroundings = NodeSurroundings(

@@ -196,9 +196,17 @@ package enum Components {
                     .init("node", .text()), .init("name", .text()), .init("seconds", real),
                     .init("loss", real, required: false), .init("accuracy", real, required: false),
                     .init("epsilon", real, required: false),
+                    .init("quality", quality, required: false),
                 ]))),
         .init("aggregation", explanation, "Whom the rule heard.", required: false),
+        .init("quality", quality, "Of the federation.", required: false),
     ])
+
+    private static let quality = Schema.object(
+        [.init("records", count), .init("loss", real)]
+            + ["accuracy", "auc", "f1", "calibration_error", "rmse", "mae", "r2"].map {
+                .init($0, real, required: false)
+            })
 
     private static let explanation = Schema.object([
         .init("rule", .text()), .init("score_meaning", .text()),

@@ -273,7 +273,8 @@ package struct RunDesk: Sendable {
                     RoundView.Measure(
                         node: measure.node.text, name: name(measure.node),
                         seconds: measure.seconds, loss: measure.loss,
-                        accuracy: measure.accuracy, epsilon: measure.epsilon)
+                        accuracy: measure.accuracy, epsilon: measure.epsilon,
+                        quality: measure.quality)
                 }.sorted { $0.name < $1.name },
                 aggregation: Self.explanation(of: measures[round.round] ?? [], name: name))
         }

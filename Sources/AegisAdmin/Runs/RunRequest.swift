@@ -71,7 +71,7 @@ package struct RunRequestReader {
 
     private static func trains(_ model: ModelDeclaration) -> Bool {
         switch model {
-        case .softmax, .multilayerPerceptron, .convolutional, .layers: true
+        case .softmax, .multilayerPerceptron, .convolutional, .scatterLinear, .layers: true
         case .none: false
         }
     }
@@ -80,11 +80,12 @@ package struct RunRequestReader {
     private func records(_ value: JSONValue?) -> RecordDeclaration? {
         guard let value else { return .images }
         var fields = FieldReader(value, path: "records", faults: faults)
-        let expected = "a list of one to three whole numbers"
+        let expected = "text, or a list of one to three whole numbers"
         let shape = fields.value("shape", expected)
-        let classes = fields.integer("classes", in: 2...RecordDeclaration.classesMax)
+        let classes = classes(&fields)
         fields.finish()
         guard let shape, let classes else { return nil }
+        if shape == .text("text") { return RecordDeclaration(shape: [], classes: classes) }
         guard case .array(let list) = shape else {
             fields.fault("shape", "must be \(expected), is \(FieldReader.shown(shape))")
             return nil
@@ -93,13 +94,29 @@ package struct RunRequestReader {
             guard case .integer(let extent) = element else { return nil }
             return Int(extent)
         }
-        guard extents.count == list.count,
+        guard extents.count == list.count, !extents.isEmpty,
             let records = RecordDeclaration(shape: extents, classes: classes)
         else {
             fields.fault("shape", "must be \(expected), a million values at most")
             return nil
         }
         return records
+    }
+
+    /// 1 stands for a number.
+    private func classes(_ fields: inout FieldReader) -> Int? {
+        guard let target = fields.optional("target") else {
+            return fields.integer("classes", in: 2...RecordDeclaration.classesMax)
+        }
+        if fields.optional("classes") != nil {
+            fields.fault("target", "excludes classes; give one of them")
+            return nil
+        }
+        guard target == .text("number") else {
+            fields.fault("target", "must be number, is \(FieldReader.shown(target))")
+            return nil
+        }
+        return 1
     }
 
     /// As it is given; whether it is right is found out where the privacy is read.

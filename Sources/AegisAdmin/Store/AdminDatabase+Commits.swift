@@ -33,6 +33,7 @@ package struct StoredMeasure: Hashable, Sendable {
     package let accuracy: Double?
     package let epsilon: Double?
     package let explanation: RoundExplanation?
+    package let quality: ModelQuality?
 }
 
 extension AdminDatabase {
@@ -182,16 +183,20 @@ extension AdminDatabase {
                 try db.execute(
                     sql: """
                         INSERT INTO measure
-                            (run, round, node, seconds, loss, accuracy, epsilon, explanation)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                            (run, round, node, seconds, loss, accuracy, epsilon, explanation,
+                             quality)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
                         seconds = excluded.seconds, loss = excluded.loss,
                         accuracy = excluded.accuracy, epsilon = excluded.epsilon,
+                        quality = excluded.quality,
                         explanation = COALESCE(excluded.explanation, measure.explanation)
                         """,
                     arguments: [
                         Data(run.bytes), measure.round, Data(node.bytes), measure.seconds,
                         measure.loss, measure.accuracy, measure.epsilon,
                         try Self.explanation(of: measure),
+                        try measure.quality.flatMap { $0.isSound ? $0 : nil }
+                            .map { Data(try AegisAPI.encode($0)) },
                     ])
             }
         }
@@ -222,6 +227,9 @@ extension AdminDatabase {
                     accuracy: row["accuracy"], epsilon: row["epsilon"],
                     explanation: try (row["explanation"] as Data?).map {
                         try AegisAPI.decode(RoundExplanation.self, from: Array($0))
+                    },
+                    quality: try (row["quality"] as Data?).map {
+                        try AegisAPI.decode(ModelQuality.self, from: Array($0))
                     })
             }
         }

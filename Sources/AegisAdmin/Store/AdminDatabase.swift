@@ -75,6 +75,9 @@ package struct AdminDatabase: Sendable {
         migrator.registerMigration("v3 purposes") {
             try $0.execute(sql: "ALTER TABLE token ADD COLUMN purpose TEXT NOT NULL DEFAULT ''")
         }
+        migrator.registerMigration("v3 quality") {
+            try $0.execute(sql: "ALTER TABLE measure ADD COLUMN quality BLOB")
+        }
         return migrator
     }
 

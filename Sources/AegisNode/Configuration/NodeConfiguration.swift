@@ -58,11 +58,13 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         case nil: RunHistory.roundsKeptAtLeast
         }
     }
+    /// Threads that training and measuring share; 1 where absent.
+    package var threads: Int?
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
         monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil,
-        keepRounds: KeepRounds? = nil
+        keepRounds: KeepRounds? = nil, threads: Int? = nil
     ) {
         self.keepRounds = keepRounds
         self.name = name
@@ -72,10 +74,11 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         self.monitor = monitor
         self.datasets = datasets
         self.ledger = ledger
+        self.threads = threads
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, monitor, datasets, ledger
+        case name, listen, advertise, admin, monitor, datasets, ledger, threads
         case keepRounds = "keep_rounds"
     }
 
@@ -90,6 +93,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
         ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
         keepRounds = try container.decodeIfPresent(KeepRounds.self, forKey: .keepRounds)
+        threads = try container.decodeIfPresent(Int.self, forKey: .threads)
     }
 
     /// Throws `ConfigurationError` that names every fault found.
@@ -113,6 +117,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         }
         if let monitor, NodeAddress(monitor) == nil {
             faults.append("monitor: \(monitor) is not host:port")
+        }
+        if let threads, !(1...256).contains(threads) {
+            faults.append("threads: needs 1 <= threads <= 256")
         }
         if Set(datasets.map(\.name)).count != datasets.count {
             faults.append("datasets: two have the same name")

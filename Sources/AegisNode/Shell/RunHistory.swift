@@ -191,19 +191,20 @@ final class RunHistory: Sendable {
     func evaluate(_ round: Unevaluated) async {
         let evaluator = evaluator
         do {
-            let evaluation = try await worker.run {
+            let quality = try await worker.run {
                 try evaluator.evaluate(round.model, of: round.specification)
             }
-            guard let evaluation else { return }
+            guard let quality else { return }
             var measurement = round.measurement
-            measurement.loss = evaluation.loss
-            measurement.accuracy = evaluation.accuracy
+            measurement.loss = quality.loss
+            measurement.accuracy = quality.accuracy
+            measurement.quality = quality
             store(measurement, of: round.specification)
             logger.info(
                 "model evaluated",
                 metadata: [
-                    "round": "\(measurement.round)", "loss": "\(evaluation.loss)",
-                    "accuracy": "\(evaluation.accuracy)",
+                    "round": "\(measurement.round)", "loss": "\(quality.loss)",
+                    "accuracy": "\(quality.accuracy.map { "\($0)" } ?? "none")",
                 ])
         } catch {
             logger.warning("the model could not be evaluated", metadata: ["reason": "\(error)"])
