@@ -132,7 +132,9 @@ struct ConductTests {
     @Test("huge and endless heads are refused before they take memory")
     func hugeHeads() async throws {
         let (north, huge, honest) = (try Participant(), try Participant(), try Participant())
-        try await withServer(north.identity, handler: RecordingHandler()) { server, address in
+        try await withServer(
+            north.identity, handler: RecordingHandler(), requestTimeout: .seconds(2)
+        ) { server, address in
             await honest.client.setAddress(address, of: north.node)
             for sending in [
                 "printf 'GET / HTTP/1.1\\r\\nX: '; head -c 10000000 /dev/zero | tr '\\0' x",

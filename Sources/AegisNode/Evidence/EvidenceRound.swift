@@ -25,13 +25,17 @@ struct EvidenceRound {
         for item in items { kept[SHA256.digest(of: item.bytes)] = item }
         // Something that is there and not of this round was put there, or altered.
         let wanted = Set(commit.included.map(\.update))
-        if let stranger = items.first(where: {
-            !wanted.contains(SHA256.digest(of: $0.bytes))
-        }) {
+        // A node keeps what anybody's list named, so also what was left out.
+        if !source.keepsPartialRounds,
+            let stranger = items.first(where: {
+                !wanted.contains(SHA256.digest(of: $0.bytes))
+            })
+        {
             throw EvidenceFault(
                 place: stranger.name,
                 reason: "is none of the updates that the round at height \(header.height) includes")
         }
+        if source.keepsPartialRounds, !wanted.isSubset(of: kept.keys) { return [] }
         return try commit.included.map { member in
             let name = words.name(at: member.index)
             guard let item = kept[member.update] else {

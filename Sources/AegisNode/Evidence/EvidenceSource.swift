@@ -10,6 +10,9 @@ package struct EvidenceItem: Hashable, Sendable {
 /// Where the evidence of a mesh is read from: a folder that somebody exported, or a node's own.
 /// Nothing that it gives is trusted.
 package protocol EvidenceSource {
+    /// Whether a round may have some of its updates only: a node that was out-voted before it had
+    /// all of them keeps those that it had. Who exports leaves such a round out.
+    var keepsPartialRounds: Bool { get }
     /// The signed founding and first roster.
     func genesis() throws -> EvidenceItem
     /// Of the last decision there is.
@@ -38,6 +41,8 @@ package struct EvidenceFolder: EvidenceSource {
 
     /// No single file but a model or an update is larger.
     private static let fileBytesMax = 64 << 20
+
+    package var keepsPartialRounds: Bool { false }
 
     private let path: String
     private let heights: [UInt64]

@@ -5,6 +5,8 @@ import FoundationEssentials
 
 /// What a node's own directory proves. The node may be running: nothing is written.
 package struct NodeEvidence: EvidenceSource {
+    package var keepsPartialRounds: Bool { true }
+
     private let directory: NodeDirectory
     private let database: NodeDatabase
 
