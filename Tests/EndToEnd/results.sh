@@ -75,7 +75,9 @@ with tempfile.TemporaryDirectory() as copy:
     for name in ("node.sqlite", "node.sqlite-wal"):
         if os.path.exists(f"{sys.argv[2]}/{name}"):
             shutil.copy(f"{sys.argv[2]}/{name}", copy)
-    rows = sqlite3.connect(f"{copy}/node.sqlite").execute("SELECT height, record FROM commits")
+    # What came after the run, the audit log's head, is not of its evidence.
+    rows = sqlite3.connect(f"{copy}/node.sqlite").execute(
+        "SELECT height, record FROM commits WHERE height <= ?", [len(os.listdir(sys.argv[1]))])
     same = [open(f"{sys.argv[1]}/{height}.cbor", "rb").read() == record for height, record in rows]
 assert same, "the node has no commits"
 print(f"{sum(same)} of {len(same)} are the same bytes as north's")

@@ -76,10 +76,10 @@ package struct AuditHead: AsyncParsableCommand {
         try await common.show(
             { try await $0.send(.get("/audit/head")) }, as: AuditHeadView.self
         ) { head in
-            "\(head.sequence) \(head.digest)\n"
+            "\(head.sequence) \(head.digest)"
                 + (head.witnessed.map {
-                    "\($0.sequence) \($0.digest) signed by the mesh at height \($0.height)\n"
-                } ?? "")
+                    " signed by the mesh up to \($0.sequence), at height \($0.height)"
+                } ?? "") + "\n"
         }
     }
 }
