@@ -225,11 +225,14 @@ let package = Package(
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
             name: "AegisStoreTests",
-            dependencies: ["AegisCore", "AegisPrivacy", "AegisStore", "CPowerCut", crypto],
+            dependencies: [
+                "AegisCore", "AegisPrivacy", "AegisStore", "CPowerCut", "TestFolders", crypto,
+            ],
             swiftSettings: strict),
         .target(
             name: "CPowerCut", path: "Tests/CPowerCut",
             linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(name: "TestFolders", path: "Tests/TestFolders", swiftSettings: strict),
         .testTarget(
             name: "AegisAPITests", dependencies: ["AegisAPI"], swiftSettings: strict),
         .testTarget(
@@ -256,7 +259,8 @@ let package = Package(
             name: "AegisTransportTests",
             dependencies: [
                 "AegisCore", "AegisCrypto", "AegisIdentity", "AegisProtocol", "AegisStore",
-                "AegisTransport", crypto, logging, nioCore, nioPosix, swiftASN1, x509,
+                "AegisTransport", "TestFolders", crypto, logging, nioCore, nioPosix, swiftASN1,
+                x509,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -272,7 +276,7 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity",
                 "AegisLearning", "AegisNode", "AegisPrivacy", "AegisProtocol", "AegisStore",
-                "AegisTransport", logging, nioCore, nioPosix, serviceLifecycle,
+                "AegisTransport", "TestFolders", logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: strict),
     ],

@@ -155,7 +155,7 @@ extension Rows {
         _ body: (_ memory: Memory, _ block: Range<Int>) -> Void
     ) -> [Memory] {
         // A worker takes a run of blocks at a time, so that it reads memory in order.
-        let run = max(width, 65_536 / width * width)
+        let run = max(width, 16_384 / width * width)
         let runs = (length + run - 1) / run
         let memories = (0..<max(1, min(execution.threads, runs))).map { _ in memory() }
         execution.forEach(runs) { worker, index in

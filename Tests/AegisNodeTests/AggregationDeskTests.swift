@@ -6,6 +6,7 @@ import AegisLearning
 import AegisNode
 import AegisProtocol
 import AegisStore
+import TestFolders
 import Testing
 
 @Suite("Models, updates and their aggregate")

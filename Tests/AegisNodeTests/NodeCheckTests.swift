@@ -5,6 +5,7 @@ import AegisPrivacy
 import AegisProtocol
 import AegisStore
 import Glibc
+import TestFolders
 import Testing
 
 @Suite("Looking over a node's directory")

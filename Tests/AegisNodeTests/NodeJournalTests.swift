@@ -4,6 +4,7 @@ import AegisIdentity
 import AegisNode
 import AegisProtocol
 import AegisStore
+import TestFolders
 import Testing
 
 @Suite("The node's signing hand")

@@ -5,6 +5,7 @@ import AegisNode
 import AegisPrivacy
 import AegisProtocol
 import AegisStore
+import TestFolders
 import Testing
 
 @Suite("The privacy ledgers of a node")

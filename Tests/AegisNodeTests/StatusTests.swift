@@ -4,6 +4,7 @@ import AegisCrypto
 import AegisIdentity
 import AegisNode
 import AegisProtocol
+import TestFolders
 import Testing
 
 @Suite("What a node says of itself")

@@ -6,6 +6,7 @@ import AegisNode
 import AegisPrivacy
 import AegisProtocol
 import AegisStore
+import TestFolders
 import Testing
 
 @Suite("Local training")

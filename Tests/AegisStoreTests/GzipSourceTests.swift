@@ -1,4 +1,5 @@
 import AegisStore
+import TestFolders
 import Testing
 
 @Suite("Gzip files, piece by piece (RFC 1952)")

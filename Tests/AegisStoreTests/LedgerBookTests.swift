@@ -2,6 +2,7 @@ import AegisCore
 import AegisPrivacy
 import AegisStore
 import Foundation
+import TestFolders
 import Testing
 
 @Suite("Privacy ledgers on disk")

@@ -1,6 +1,7 @@
 import AegisCore
 import AegisStore
 import Glibc
+import TestFolders
 import Testing
 
 @Suite("The node's database")

@@ -1,6 +1,7 @@
 import AegisCore
 import AegisStore
 import Glibc
+import TestFolders
 import Testing
 
 @Suite("The safety journal (PROTOCOL.md §2.11, R12)")

@@ -8,6 +8,7 @@ import FoundationEssentials
 import Glibc
 import SwiftASN1
 import Synchronization
+import TestFolders
 import Testing
 import X509
 

@@ -4,6 +4,7 @@ import AegisStore
 import AegisTransport
 import NIOCore
 import Synchronization
+import TestFolders
 import Testing
 
 import struct Crypto.SHA256

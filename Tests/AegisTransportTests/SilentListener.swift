@@ -1,4 +1,5 @@
 import Glibc
+import TestFolders
 
 /// Listens and never answers: a frozen process.
 final class SilentListener: Sendable {

@@ -71,6 +71,9 @@ enum ImportTable {
             "Yams",
         ]),
 
+        // In Tests/.
+        "TestFolders": pure,
+
         // In benchmarks/.
         "learning-speed": shell.union([
             "AegisCore", "AegisCrypto", "AegisLearning", "AegisPrivacy",
@@ -93,10 +96,11 @@ enum ImportTable {
     /// What a test target needs beyond its module's own imports.
     static let testExtras: [String: Set<String>] = [
         "AegisAdminTests": ["AsyncHTTPClient"],
+        "AegisNodeTests": ["TestFolders"],
         "AegisProtocolTests": ["AegisSimulation"],
         "AegisSimulationTests": ["Yams"],
-        "AegisStoreTests": ["CPowerCut"],
-        "AegisTransportTests": ["SwiftASN1"],
+        "AegisStoreTests": ["CPowerCut", "TestFolders"],
+        "AegisTransportTests": ["SwiftASN1", "TestFolders"],
     ]
 
     /// What files of `target` may import, or nil where the table doesn't know it.

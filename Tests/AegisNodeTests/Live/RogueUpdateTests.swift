@@ -4,6 +4,7 @@ import AegisCrypto
 import AegisNode
 import AegisProtocol
 import AegisStore
+import TestFolders
 import Testing
 
 /// A wrong update of a participant with a valid identity, and what the others must say of it.

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestFolders
 
 /// Ports of the loopback interface that nobody uses: below those that the kernel gives to outgoing
 /// connections, and never the same twice in this process.

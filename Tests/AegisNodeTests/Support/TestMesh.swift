@@ -6,6 +6,7 @@ import AegisProtocol
 import AegisTransport
 import Glibc
 import Synchronization
+import TestFolders
 
 /// A founded mesh: the admin's key, and a directory for each participant as joining and founding
 /// leave it.

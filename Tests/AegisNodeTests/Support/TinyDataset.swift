@@ -1,3 +1,5 @@
+import TestFolders
+
 /// A data set in MNIST's layout: 40 records to train on, 10 to test with.
 enum TinyDataset {
     static func write(to directory: String, records: Int = 40) throws {

@@ -1,11 +1,10 @@
-import AegisCore
 import Glibc
 
 /// A directory of one test, removed with everything in it.
-final class TemporaryDirectory: Sendable {
-    let path: String
+package final class TemporaryDirectory: Sendable {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         var template = Array("/tmp/aegis-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw SystemError(errno: errno) }
         path = String(
@@ -14,7 +13,7 @@ final class TemporaryDirectory: Sendable {
 
     deinit { Self.remove(path) }
 
-    func file(_ name: String) -> String { path + "/" + name }
+    package func file(_ name: String) -> String { path + "/" + name }
 
     private static func remove(_ path: String) {
         guard let names = try? Files.names(in: path) else {
@@ -26,11 +25,14 @@ final class TemporaryDirectory: Sendable {
     }
 }
 
-struct SystemError: Error { let errno: Int32 }
+package struct SystemError: Error {
+    package let errno: Int32
+    package init(errno: Int32) { self.errno = errno }
+}
 
-/// Whole files, for tests that damage them.
-enum Files {
-    static func read(_ path: String) throws -> [UInt8] {
+/// Whole files, for tests that make or damage them.
+package enum Files {
+    package static func read(_ path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY)
         guard descriptor >= 0 else { throw SystemError(errno: errno) }
         defer { close(descriptor) }
@@ -44,7 +46,7 @@ enum Files {
         }
     }
 
-    static func write(_ bytes: some Collection<UInt8>, to path: String) throws {
+    package static func write(_ bytes: some Collection<UInt8>, to path: String) throws {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         guard descriptor >= 0 else { throw SystemError(errno: errno) }
         defer { close(descriptor) }
@@ -54,7 +56,14 @@ enum Files {
         }
     }
 
-    static func names(in path: String) throws -> [String] {
+    /// Flips one bit of the byte at `offset`.
+    package static func damage(_ path: String, at offset: Int) throws {
+        var bytes = try read(path)
+        bytes[offset] ^= 0x10
+        try write(bytes, to: path)
+    }
+
+    package static func names(in path: String) throws -> [String] {
         guard let stream = opendir(path) else { throw SystemError(errno: errno) }
         defer { closedir(stream) }
         var names: [String] = []
@@ -67,20 +76,5 @@ enum Files {
         return names.sorted()
     }
 
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-}
-
-/// Node `n` of the tests.
-func node(_ number: UInt8) -> NodeID {
-    guard let node = NodeID([UInt8](repeating: number, count: 32)) else {
-        preconditionFailure("32 bytes")
-    }
-    return node
-}
-
-func digest(_ number: UInt8) -> Digest {
-    guard let digest = Digest([UInt8](repeating: number, count: 32)) else {
-        preconditionFailure("32 bytes")
-    }
-    return digest
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 }
