@@ -50,7 +50,8 @@ enum PLDAccountant {
             if abs(next - tilt) < 0.1 * tilt { break }
             tilt = next
         }
-        if noise < noiseMost { return best }
+        // The other direction costs less: rounding up is good enough there.
+        guard noise > noiseMost, direction == .remove else { return best }
         let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta, inMoreDigits: true)
         guard let epsilon = tail?.epsilonAbove(logDelta: logDelta) else { return best }
         return min(best ?? .infinity, epsilon)
@@ -86,8 +87,9 @@ enum PLDAccountant {
         let steps = components.map(\.steps)
         let tail = compose(lattices, steps, plan)
         let epsilon = tail.epsilonBelow(logDelta: logDelta)
-        // Where more than that lies below the window, more digits tell nothing.
-        guard tail.noise(atEpsilon: epsilon, logDelta: logDelta) > noiseMost, tail.below < 1e-3
+        // Where much lies below the window, more digits tell nothing.
+        guard tail.noise(atEpsilon: epsilon, logDelta: logDelta) > noiseMost, tail.below < 1e-3,
+            plan.count <= LatticePlan.pointsMax / 4
         else { return epsilon }
         let precise = compose(lattices, steps, plan, inMoreDigits: true)
         return max(epsilon, precise.epsilonBelow(logDelta: logDelta))
@@ -132,7 +134,8 @@ enum PLDAccountant {
         _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double, logDelta: Double,
         inMoreDigits: Bool = false
     ) -> LossTail? {
-        guard canHold(components),
+        // A second, with one mechanism in the largest window.
+        guard canHold(components), !inMoreDigits || components.count <= 4,
             let plan = LatticePlan(
                 cumulants, components: components, tilt: tilt, logDelta: logDelta)
         else { return nil }

@@ -193,7 +193,9 @@ struct TargetReport {
         text += "\(Output.number(chosen.noiseMultiplier, places: 4)): epsilon "
         text += "\(PrivacyEpsilon.shown(chosen.epsilon)) at delta \(delta)\n\n"
         text += table.text(width: max(60, width))
-        let points = curve.filter(\.epsilon.isFinite).map { ($0.epsilon, $0.accuracy) }
+        // What costs far more than was needed would press all the rest to the left.
+        let points = curve.filter { $0.epsilon <= 20 * chosen.epsilon }
+            .map { ($0.epsilon, $0.accuracy) }
         if points.count > 1 {
             let chart = TextChart(title: "accuracy", xLabel: "epsilon", points: points)
             text += "\n" + chart.text(width: width)
