@@ -157,8 +157,9 @@ let package = Package(
             name: "aegis",
             dependencies: [
                 "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
-                "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", argumentParser,
-                asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL, yams,
+                "AegisIdentity", "AegisLearning", "AegisNode", "AegisPrivacy", "AegisProtocol",
+                "AegisReport", "AegisStore", argumentParser, asyncHTTPClient, crypto, nioCore,
+                nioHTTP1, nioSSL, yams,
             ],
             path: "agents/aegis", swiftSettings: strict),
         .executableTarget(

@@ -31,10 +31,26 @@ package struct AuditView: Codable, Sendable, Equatable {
 package struct AuditHeadView: Codable, Sendable, Equatable {
     package var sequence: Int64
     package var digest: String
+    /// The newest head that the mesh has signed.
+    package var witnessed: AuditWitnessView?
 
-    package init(sequence: Int64, digest: String) {
+    package init(sequence: Int64, digest: String, witnessed: AuditWitnessView? = nil) {
         self.sequence = sequence
         self.digest = digest
+        self.witnessed = witnessed
+    }
+}
+
+/// A head that the mesh has signed, and the height of the commit that has the signatures.
+package struct AuditWitnessView: Codable, Sendable, Equatable {
+    package var sequence: Int64
+    package var digest: String
+    package var height: UInt64
+
+    package init(sequence: Int64, digest: String, height: UInt64) {
+        self.sequence = sequence
+        self.digest = digest
+        self.height = height
     }
 }
 
@@ -42,12 +58,18 @@ package struct AuditVerificationView: Codable, Sendable, Equatable {
     package var intact: Bool
     package var records: Int64
     package var head: String
+    /// The newest head signed by the mesh that the log was compared with; absent where none is.
+    package var witnessed: AuditWitnessView?
     package var fault: String?
 
-    package init(intact: Bool, records: Int64, head: String, fault: String? = nil) {
+    package init(
+        intact: Bool, records: Int64, head: String, witnessed: AuditWitnessView? = nil,
+        fault: String? = nil
+    ) {
         self.intact = intact
         self.records = records
         self.head = head
+        self.witnessed = witnessed
         self.fault = fault
     }
 }
@@ -108,6 +130,8 @@ package struct AuditChain: Sendable {
         case unchained(sequence: Int64)
         case gap(afterSequence: Int64)
         case otherHead(sequence: Int64)
+        case notWhatWasWitnessed(sequence: Int64, height: UInt64)
+        case shorterThanWitnessed(sequence: Int64, height: UInt64)
 
         package var description: String {
             switch self {
@@ -118,6 +142,11 @@ package struct AuditChain: Sendable {
             case .gap(let after): "records are missing after \(after)"
             case .otherHead(let sequence):
                 "record \(sequence) is not the head that was written down"
+            case .notWhatWasWitnessed(let sequence, let height):
+                "record \(sequence) is not what the mesh has signed at height \(height): it, or "
+                    + "one before it, was rewritten"
+            case .shorterThanWitnessed(let sequence, let height):
+                "the end is missing: the mesh has signed \(sequence) records at height \(height)"
             }
         }
     }
@@ -125,12 +154,21 @@ package struct AuditChain: Sendable {
     package static let start = "sha256:" + String(repeating: "0", count: 64)
 
     private let digest: @Sendable ([UInt8]) -> String
+    /// Still to come, in the order of the log.
+    private var witnesses: ArraySlice<AuditWitnessView>
+    /// The newest of the heads signed by the mesh that the log has shown.
+    package private(set) var witnessed: AuditWitnessView?
     /// Of the last record that fits.
     package private(set) var sequence: Int64 = 0
     package private(set) var head = AuditChain.start
 
-    /// `digest` is SHA-256, spelled `sha256:…`.
-    package init(digest: @escaping @Sendable ([UInt8]) -> String) { self.digest = digest }
+    /// `digest` is SHA-256, spelled `sha256:…`; `witnesses` are what the mesh has signed.
+    package init(
+        witnesses: [AuditWitnessView] = [], digest: @escaping @Sendable ([UInt8]) -> String
+    ) {
+        self.witnesses = witnesses.sorted { $0.sequence < $1.sequence }[...]
+        self.digest = digest
+    }
 
     package mutating func take(_ line: String) throws(Fault) {
         guard let (body, claimed) = AuditLine.split(line),
@@ -139,7 +177,20 @@ package struct AuditChain: Sendable {
         guard record.sequence == sequence + 1 else { throw .gap(afterSequence: sequence) }
         guard digest(Array(body.utf8)) == claimed else { throw .changed(sequence: record.sequence) }
         guard record.previous == head else { throw .unchained(sequence: record.sequence) }
+        while let witness = witnesses.first, witness.sequence == record.sequence {
+            guard witness.digest == claimed else {
+                throw .notWhatWasWitnessed(sequence: record.sequence, height: witness.height)
+            }
+            witnessed = witness
+            witnesses.removeFirst()
+        }
         sequence = record.sequence
         head = claimed
+    }
+
+    /// After the last line: whether all that the mesh has signed was there.
+    package func finish() throws(Fault) {
+        guard let missing = witnesses.last else { return }
+        throw .shorterThanWitnessed(sequence: missing.sequence, height: missing.height)
     }
 }

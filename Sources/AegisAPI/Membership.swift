@@ -6,8 +6,14 @@ package struct JoinTokenCreated: Codable, Sendable, Equatable {
     package var expiresAt: String
     /// host:port of the admin's mesh listener.
     package var admin: String
+    /// host:port of members' mesh listeners: whoever joins a mesh that runs dials one of these.
+    package var peers: [String]?
 
-    package init(id: String, name: String, token: String, expiresAt: String, admin: String) {
+    package init(
+        id: String, name: String, token: String, expiresAt: String, admin: String,
+        peers: [String]? = nil
+    ) {
+        self.peers = peers
         self.id = id
         self.name = name
         self.token = token
@@ -26,10 +32,11 @@ package struct JoinTokenView: Codable, Sendable, Equatable {
     package var createdBy: String
     package var expiresAt: String
     package var usedBy: String?
+    package var purpose: String?
 
     package init(
         id: String, name: String, state: State, createdAt: String, createdBy: String,
-        expiresAt: String, usedBy: String?
+        expiresAt: String, usedBy: String?, purpose: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -38,6 +45,7 @@ package struct JoinTokenView: Codable, Sendable, Equatable {
         self.createdBy = createdBy
         self.expiresAt = expiresAt
         self.usedBy = usedBy
+        self.purpose = purpose
     }
 }
 
@@ -87,6 +95,8 @@ package struct ParticipantView: Codable, Sendable, Equatable {
     package var name: String
     package var address: String
     package var joinedAt: String
+    /// In the mesh's roster; absent before the founding, and for who is no member any more.
+    package var standing: MemberView.Standing?
     /// Whether its last poll was answered.
     package var reachable: Bool
     package var lastSeen: String?
@@ -94,13 +104,15 @@ package struct ParticipantView: Codable, Sendable, Equatable {
     package var status: NodeStatus?
 
     package init(
-        node: String, name: String, address: String, joinedAt: String, reachable: Bool,
-        lastSeen: String?, status: NodeStatus?
+        node: String, name: String, address: String, joinedAt: String,
+        standing: MemberView.Standing? = nil, reachable: Bool, lastSeen: String?,
+        status: NodeStatus?
     ) {
         self.node = node
         self.name = name
         self.address = address
         self.joinedAt = joinedAt
+        self.standing = standing
         self.reachable = reachable
         self.lastSeen = lastSeen
         self.status = status

@@ -15,7 +15,7 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     /// Whose updates the rule left out in the run's rounds, the most often first.
     package var dropped: [DropCount]
 
-    package enum State: String, Codable, Sendable {
+    package enum State: String, Codable, Sendable, CaseIterable {
         case idle, training, agreeing, syncing, stopped
     }
 
@@ -118,6 +118,8 @@ package struct RoundMeasurement: Codable, Hashable, Sendable {
     package var epsilon: Double?
     /// Digest of the committed model.
     package var model: String
+    /// What else was measured on the test set.
+    package var quality: ModelQuality?
     /// Whom the rule heard; absent where this node did not compute the round itself.
     package var aggregation: RoundExplanation?
 

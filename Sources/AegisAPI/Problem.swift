@@ -40,6 +40,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
     /// Every type of problem there is, with its title and status.
     package enum Kind: String, CaseIterable, Sendable {
         case invalidRequest = "invalid-request"
+        case unfit = "unfit"
         case malformed = "malformed"
         case tooLarge = "too-large"
         case unauthenticated = "unauthenticated"
@@ -57,7 +58,6 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         case userDisabled = "user-disabled"
         case crossSite = "cross-site"
         case unsupportedMediaType = "unsupported-media-type"
-        case matchRequired = "match-required"
         case changed = "changed"
         case rateLimited = "rate-limited"
         case alreadyDone = "already-done"
@@ -75,6 +75,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         package var title: String {
             switch self {
             case .invalidRequest: "the request has faults"
+            case .unfit: "each field may be so, but not together, or not in this mesh"
             case .malformed: "the body can't be read"
             case .tooLarge: "the body is too large"
             case .unauthenticated: "no principal is known by this certificate"
@@ -92,7 +93,6 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .userDisabled: "this user is disabled"
             case .crossSite: "another site asked for this"
             case .unsupportedMediaType: "the body is not of a type taken here"
-            case .matchRequired: "a change names the version it is of"
             case .changed: "it was changed meanwhile"
             case .rateLimited: "too many calls in a short time"
             case .alreadyDone: "this was done already"
@@ -118,13 +118,10 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
                 .notReady, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
-                .runStarted:
+                .runStarted, .changed, .keyReused, .unfit:
                 409
             case .tooSlow: 408
-            case .changed: 412
             case .unsupportedMediaType: 415
-            case .keyReused: 422
-            case .matchRequired: 428
             case .rateLimited: 429
             case .internalError: 500
             case .storageFull: 507

@@ -77,10 +77,12 @@ package struct RoundView: Codable, Sendable, Equatable {
         package var loss: Double?
         package var accuracy: Double?
         package var epsilon: Double?
+        /// On its public test records.
+        package var quality: ModelQuality?
 
         package init(
             node: String, name: String, seconds: Double, loss: Double?, accuracy: Double?,
-            epsilon: Double?
+            epsilon: Double?, quality: ModelQuality? = nil
         ) {
             self.node = node
             self.name = name
@@ -88,6 +90,7 @@ package struct RoundView: Codable, Sendable, Equatable {
             self.loss = loss
             self.accuracy = accuracy
             self.epsilon = epsilon
+            self.quality = quality
         }
     }
 
@@ -103,6 +106,8 @@ package struct RoundView: Codable, Sendable, Equatable {
     package var measures: [Measure]
     /// Whom the rule heard, with names of the roster, as most of the nodes computed it.
     package var aggregation: RoundExplanation?
+    /// Of the federation: the nodes' figures, weighted by their test records.
+    package var quality: ModelQuality?
 
     package init(
         round: Int, height: UInt64, view: Int, coordinator: String, participants: [String],
@@ -118,6 +123,7 @@ package struct RoundView: Codable, Sendable, Equatable {
         self.certificate = certificate
         self.measures = measures
         self.aggregation = aggregation
+        quality = ModelQuality(ofAll: measures.compactMap(\.quality))
     }
 
     /// The slowest node's time: when the round was over for everybody.

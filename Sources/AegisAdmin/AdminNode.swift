@@ -23,6 +23,8 @@ package struct AdminNode: Sendable {
     private let observer: MeshObserver
     private let client: MeshClient
     private let audit: AuditFileService
+    private let limiter: RateLimiter
+    private let witness: AuditWitness
     /// Who may use the API.
     package let users: UserDesk
     private let apiAddress: MeshAddress
@@ -49,9 +51,15 @@ package struct AdminNode: Sendable {
         let blobs = try BlobStore(directory: folder.blobsPath)
         let feed = EventFeed()
         client = MeshClient(identity: tls, eventLoopGroup: group)
+        let signer = EnvelopeSigner(folder.identity)
+        let numbers = CommandNumbers()
+        witness = AuditWitness(
+            database: database, mesh: folder.mesh, signer: signer, numbers: numbers,
+            seconds: settings.witnessSeconds ?? AuditWitness.secondsStandard)
+        limiter = RateLimiter(settings.rates ?? RateSettings())
         observer = MeshObserver(
             desk: desk, calls: MeshClientCalls(client), blobs: blobs, logger: logger,
-            afterLook: feed.publish)
+            witness: witness, afterLook: feed.publish)
         server = try MeshServer(
             MeshServer.Configuration(address: meshAddress, mesh: folder.mesh), identity: tls,
             handler: FoundingEndpoints(desk: desk, logger: logger),
@@ -67,14 +75,13 @@ package struct AdminNode: Sendable {
             mesh: folder.mesh, founding: desk,
             runs: RunDesk(
                 database: database, observer: observer, blobs: blobs,
-                signer: EnvelopeSigner(folder.identity)),
+                signer: signer, numbers: numbers),
             datasets: DatasetDesk(database: database, observer: observer), users: users,
             observer: observer, feed: feed, metrics: metrics, listen: settings.listen)
         let port = BoundPort()
         apiPort = port
         api = try Self.application(
-            AdminResponder(
-                .admin, desks: desks, rates: settings.rates ?? RateSettings(), logger: logger),
+            AdminResponder(.admin, desks: desks, limiter: limiter, logger: logger),
             tls: try Self.tls(folder, host: apiAddress.host, now: now / 1_000),
             address: apiAddress, port: port, logger: logger)
     }
@@ -137,13 +144,31 @@ package struct AdminNode: Sendable {
         get async throws { (await apiPort.value, try await server.boundAddress.port) }
     }
 
-    /// Serves until cancelled or told to stop.
+    /// Reads `admin.json` again and takes over what can change while it runs: rates and the age
+    /// at which audit records are witnessed. What can't be read changes nothing.
+    package func reload() {
+        let fresh: AdminSettings
+        do { fresh = try folder.readSettings() } catch {
+            logger.error(
+                "admin.json can't be read; the settings stay", metadata: ["error": "\(error)"])
+            return
+        }
+        limiter.change(fresh.rates ?? RateSettings())
+        witness.change(seconds: fresh.witnessSeconds ?? AuditWitness.secondsStandard)
+        let moved = fresh.api != folder.settings.api || fresh.listen != folder.settings.listen
+        logger.notice(
+            "settings read again",
+            metadata: moved ? ["api and listen": "from the next start on"] : [:])
+    }
+
+    /// Serves until cancelled or told to stop. SIGHUP reads the settings again.
     package func run(stopsOnSignals: Bool) async throws {
         try await users.adopt(folder.firstUser, now: Timestamp.now())
-        let members: [any Service] = [
+        var members: [any Service] = [
             server, APIService(api: api, address: apiAddress), ObserverService(observer: observer),
             audit,
         ]
+        if stopsOnSignals { members.append(HangupService(hungUp: reload)) }
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: members.map { service in
@@ -177,6 +202,16 @@ private struct APIService: Service {
         do { try await api.run() } catch {
             if Task.isCancelled || error is CancellationError { throw error }
             throw MeshServerError.notListening(address, reason: "\(error)")
+        }
+    }
+}
+
+private struct HangupService: Service {
+    let hungUp: @Sendable () -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) { hungUp() }
         }
     }
 }

@@ -7,6 +7,7 @@ package enum Permission: String, CaseIterable, Sendable {
     case readMesh = "mesh.read"
     case foundMesh = "mesh.found"
     case readParticipants = "participants.read"
+    case manageMembers = "members.manage"
     case readTokens = "tokens.read"
     case manageTokens = "tokens.manage"
     case readDatasets = "datasets.read"
@@ -30,9 +31,10 @@ package enum Permission: String, CaseIterable, Sendable {
         case .readParticipants, .readTokens, .readDatasets, .readBudgets, .readModel,
             .readEvidence:
             [.admin, .operator, .auditor]
-        case .manageTokens, .manageDatasets, .submitRun, .stopRun: [.admin, .operator]
+        case .manageTokens, .manageDatasets, .submitRun, .stopRun:
+            [.admin, .operator]
         case .readUsers, .readAudit: [.admin, .auditor]
-        case .foundMesh, .manageUsers: [.admin]
+        case .foundMesh, .manageMembers, .manageUsers: [.admin]
         }
     }
 }

@@ -9,7 +9,10 @@ struct ArrayReader {
 
     func read() throws -> DatasetContent {
         switch reader.description.source {
-        case .idx(let folder): return try idx(reader.path(folder))
+        case .idx:
+            return DatasetContent(
+                description: reader.description, train: try images("train"),
+                test: try images("t10k"))
         case .npy(let features, let labels, let test):
             return try split(
                 try pair(.init(features: features, labels: labels), npy),
@@ -31,32 +34,44 @@ struct ArrayReader {
 
     // MARK: - IDX
 
-    private func idx(_ folder: String) throws -> DatasetContent {
-        func find(_ name: String) throws -> String {
-            for path in ["\(folder)/\(name).gz", "\(folder)/\(name)"]
-            where access(path, R_OK) == 0 {
-                return path
-            }
-            throw DataFileError.noArrayFile(folder: folder, name: name)
+    /// Images and labels of a part, `train` or `t10k`, plain or gzipped; those that `choose` names
+    /// by the labels.
+    func images(_ part: String, keeping choose: (([UInt8]) throws -> [Int])? = nil) throws
+        -> Records
+    {
+        guard case .idx(let folder) = reader.description.source else {
+            preconditionFailure("only a folder has parts")
         }
-        func records(_ part: String) throws -> Records {
-            let images = try withSource(find("\(part)-images-idx3-ubyte")) { pull in
-                try IDXParser.images(pull: pull)
-            }
-            let labels = try withSource(find("\(part)-labels-idx1-ubyte")) { pull in
-                try IDXParser.labels(pull: pull)
-            }
-            guard images.pixelsPerImage == schema.width else {
-                throw DatasetError.shape(
-                    expected: schema.shape, actual: [1, images.rows, images.columns])
-            }
-            return try Records(
-                images: images, labels: labels, classes: reader.description.outputs,
-                scaling: scaling)
+        let labels = try withSource(find("\(part)-labels-idx1-ubyte", in: reader.path(folder))) {
+            pull in try IDXParser.labels(pull: pull)
         }
-        return DatasetContent(
-            description: reader.description, train: try records("train"),
-            test: try records("t10k"))
+        let images = try find("\(part)-images-idx3-ubyte", in: reader.path(folder))
+        let rows = try choose?(labels)
+        let kept = try withSource(images) { try IDXParser.images(keeping: rows, pull: $0) }
+        guard kept.pixelsPerImage == schema.width else {
+            throw DatasetError.shape(
+                expected: schema.shape, actual: [1, kept.rows, kept.columns])
+        }
+        return try Records(
+            images: kept, labels: rows.map { $0.map { labels[$0] } } ?? labels,
+            classes: reader.description.outputs, scaling: scaling)
+    }
+
+    private func find(_ name: String, in folder: String) throws -> String {
+        for path in ["\(folder)/\(name).gz", "\(folder)/\(name)"] where access(path, R_OK) == 0 {
+            return path
+        }
+        throw DataFileError.noArrayFile(folder: folder, name: name)
+    }
+
+    /// Whether all four files of a folder are there.
+    func checkFiles() throws {
+        guard case .idx(let folder) = reader.description.source else { return }
+        for part in ["train", "t10k"] {
+            for kind in ["images-idx3", "labels-idx1"] {
+                _ = try find("\(part)-\(kind)-ubyte", in: reader.path(folder))
+            }
+        }
     }
 
     /// A byte as the declaration normalises it.
@@ -69,7 +84,13 @@ struct ArrayReader {
         _ path: String, _ body: ((Int) throws -> [UInt8]) throws -> Value
     ) throws -> Value {
         var source = try FileSource.open(path)
-        return try body { count in try source.read(atMost: count) }
+        do { return try body { count in try source.read(atMost: count) } } catch {
+            switch error {
+            case let error as IDXError: throw DataFileError.notIDX(path, error)
+            case let error as NPYError: throw DataFileError.notNPY(path, error)
+            default: throw error
+            }
+        }
     }
 
     // MARK: - NumPy

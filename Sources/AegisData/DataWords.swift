@@ -22,7 +22,7 @@ package struct DataWords: Hashable, Sendable {
         case let error as YAMLError: self.init(yaml: error)
         case let error as DataFileError: self.init(file: error)
         case let error as CSVError: self.init(message: Self.words(error))
-        case let error as IDXError: self.init(message: "not the IDX file it should be: \(error)")
+        case let error as IDXError: self.init(message: Self.words(error))
         case let error as NPYError: self.init(message: Self.words(error))
         case let error as RecordsError: self.init(message: Self.words(error))
         case let error as GzipError: self.init(gzip: error)
@@ -40,6 +40,10 @@ package struct DataWords: Hashable, Sendable {
             self.init(
                 message: "training diverged at step \(step): a parameter is no longer a number",
                 hint: "lower the learning rate or the clip norm; nothing was saved")
+        case TrainingError.countNoiseTooSmall:
+            self.init(
+                message: "adaptive clipping's count has too little noise for what is charged",
+                hint: "it is more than half the noise multiplier: raise it, or the batch")
         case let error as TrainingError: self.init(message: "training can't begin: \(error)")
         case let error as PartitionError: self.init(message: "no such partition: \(error)")
         default: return nil
@@ -114,6 +118,8 @@ package struct DataWords: Hashable, Sendable {
         case .noArrayFile(let folder, let name):
             self.init(message: "there is no \(name) or \(name).gz in \(folder)")
             isMissing = true
+        case .notIDX(let path, let error): self.init(message: "\(path): \(Self.words(error))")
+        case .notNPY(let path, let error): self.init(message: "\(path): \(Self.words(error))")
         }
     }
 
@@ -138,6 +144,22 @@ package struct DataWords: Hashable, Sendable {
         case .strayQuote(let line, let field): "line \(line), field \(field + 1): a stray quote"
         case .rowTooLong(let line, let most): "line \(line): a row of more than \(most) bytes"
         case .tooManyFields(let line, let most): "line \(line): more than \(most) fields"
+        }
+    }
+
+    private static func words(_ error: IDXError) -> String {
+        switch error {
+        case .notIDX(let offset): "not an IDX file: its magic number is wrong at byte \(offset)"
+        case .unsupportedType(let type, let offset):
+            "IDX values of type \(type) at byte \(offset) are not read, only bytes (8)"
+        case .wrongDimensions(let expected, let actual, let offset):
+            "the IDX file has \(actual) dimensions at byte \(offset), not \(expected)"
+        case .tooLarge(let offset): "the IDX header at byte \(offset) declares too much"
+        case .truncated(let offset): "the IDX file is cut off at byte \(offset)"
+        case .trailingBytes(let offset): "bytes follow the end of the IDX data at byte \(offset)"
+        case .rowOutOfRange(let row, let rows):
+            "row \(row) is asked for, the IDX file has \(rows)"
+        case .rowsNotAscending(let index): "rows are asked for out of order at \(index)"
         }
     }
 

@@ -1,3 +1,4 @@
+package import AegisLearning
 import AegisStore
 import Glibc
 
@@ -6,6 +7,9 @@ package enum DataFileError: Error, Hashable, Sendable {
     case tooLarge(String, bytesMax: Int)
     /// Both or neither of a folder's files would be read.
     case noArrayFile(folder: String, name: String)
+    /// What an array's file has is not what it should be.
+    case notIDX(String, IDXError)
+    case notNPY(String, NPYError)
 }
 
 /// Small files that are read whole.

@@ -58,6 +58,36 @@ package struct DatasetReader: Sendable {
         }
     }
 
+    /// Whether the files are there that are read whole folders at a time.
+    package func check() throws {
+        guard case .array(let schema) = description.content else { return }
+        try ArrayReader(reader: self, schema: schema).checkFiles()
+    }
+
+    /// The training records alone. `choose` says which of them by their labels, zeros where numbers
+    /// are predicted; of images only those are kept in memory.
+    package func readTraining(
+        keeping choose: (([UInt8]) throws -> [Int])? = nil
+    ) throws -> Records {
+        if case .array(let schema) = description.content, case .idx = description.source {
+            return try ArrayReader(reader: self, schema: schema).images("train", keeping: choose)
+        }
+        let records = try read().train
+        guard let choose else { return records }
+        return try records.keeping(
+            choose(
+                records.labels.isEmpty
+                    ? [UInt8](repeating: 0, count: records.count) : records.labels))
+    }
+
+    /// The test records alone; nil where the declaration sets none aside.
+    package func readTest() throws -> Records? {
+        if case .array(let schema) = description.content, case .idx = description.source {
+            return try ArrayReader(reader: self, schema: schema).images("t10k")
+        }
+        return try read().test
+    }
+
     /// Hands out the table's records one by one: constant memory, whatever their number. What comes
     /// back says what was read, and how often values were missing or beyond their bounds.
     @discardableResult

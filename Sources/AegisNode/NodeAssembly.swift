@@ -7,7 +7,6 @@ import AegisTransport
 import Glibc
 import Logging
 import NIOCore
-import Synchronization
 
 /// Puts a founded node together and runs it: the mesh listener, the outgoing queues, the loop.
 struct NodeAssembly: Sendable {
@@ -43,49 +42,66 @@ struct NodeAssembly: Sendable {
             configuration: ParticipantConfiguration(
                 node: node, rules: rules, seed: UInt64(MachineClock.now.nanoseconds)),
             restoring: durable)
-        bindings = try BindingStore(
-            of: rules.roster.nodes.filter { $0 != node } + [rules.admin], in: database)
+        let others = durable.chain.roster.members.map(\.node).filter { $0 != node }
+        bindings = try BindingStore(of: others + [rules.admin], in: database)
         let client = MeshClient(
             identity: leaf.leaf, bindings: bindings.memory, eventLoopGroup: group)
-        let mail = PeerMail(
-            to: rules.roster.nodes.filter { $0 != node }, through: client, inbox: inbox)
+        let mail = PeerMail(to: others, through: client, inbox: inbox)
+        let membership = MeshMembership(rules, chain: durable.chain, bindings: bindings.memory)
         let status = StatusBoard(node: node.text, name: configuration.name)
         let history = RunHistory(
             rules: rules, database: database, blobs: blobs, status: status,
-            evaluator: Evaluator(declarations: configuration.datasets, blobs: blobs),
-            worker: Worker(niceness: 5), logger: logger)
+            evaluator: Evaluator(configuration, blobs: blobs),
+            worker: Worker(niceness: 5), roundsKept: configuration.roundsKept, logger: logger)
         try history.restore(durable.chain)
         let trainer = try TrainingDesk(
             node: node, ledgers: LedgerFile(path: directory.ledgerPath(configuration)),
-            database: database, blobs: blobs, declarations: configuration.datasets, status: status)
+            database: database, blobs: blobs, configuration, status: status)
         try history.clear(
             durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
         surroundings = NodeSurroundings(
             .init(
-                inbox: inbox, rules: rules, node: node, client: client, mail: mail,
-                blobs: blobs, database: database, status: status,
-                trainer: trainer, history: history, logger: logger))
-        let registry = RegistryBox(rules, bindings: bindings.memory)
-        server = try MeshServer(
-            .init(address: try configuration.listeningAddress, mesh: rules.mesh),
-            identity: leaf.leaf, blobs: blobs,
-            handler: MeshEndpoints(
-                inbox: inbox, mail: mail, database: database, status: status,
-                events: surroundings.events),
-            policy: { registry.verdict(on: $0) }, eventLoopGroup: group, logger: logger)
+                inbox: inbox, rules: rules, membership: membership, node: node, client: client,
+                mail: mail, blobs: blobs, database: database, status: status,
+                trainer: trainer, history: history,
+                evidence: EvidenceKeeper(durable.records), logger: logger))
+        server = try Self.server(
+            for: surroundings, at: try configuration.listeningAddress, leaf: leaf,
+            joins: JoinDesk(
+                membership: membership, inbox: inbox, node: node,
+                genesis: try directory.genesisBytes(), leaf: leaf),
+            group: group)
         rotation = LeafRotation(
             issuer: leaves, server: server, client: client, current: leaf, request: renewal,
             logger: logger)
         monitor = try NodeMonitor(
-            status: status, roster: rules.roster, mail: mail, leaf: leaf
+            status: status, membership: membership, node: node, mail: mail, leaf: leaf
         ).server(listening: configuration.monitor, group: group, logger: logger)
         self.rules = rules
         self.logger = logger
     }
 
+    private static func server(
+        for surroundings: NodeSurroundings, at address: MeshAddress, leaf: LeafInUse,
+        joins: JoinDesk, group: any EventLoopGroup
+    ) throws -> MeshServer {
+        let membership = surroundings.membership
+        return try MeshServer(
+            .init(address: address, mesh: surroundings.rules.mesh), identity: leaf.leaf,
+            blobs: surroundings.blobs,
+            handler: MeshEndpoints(
+                inbox: surroundings.inbox, mail: surroundings.mail,
+                database: surroundings.database, status: surroundings.status,
+                events: surroundings.events, membership: membership, joins: joins),
+            policy: { membership.verdict(on: $0, now: MachineClock.wallMilliseconds) },
+            eventLoopGroup: group, logger: surroundings.logger)
+    }
+
     func run() async throws {
         var addresses: [NodeID: MeshAddress] = [:]
-        for entry in rules.roster.entries where entry.node != surroundings.node {
+        let membership = surroundings.membership
+        membership.onRemoval { [server] in server.closeConnections(of: $0) }
+        for entry in membership.roster.members where entry.node != surroundings.node {
             addresses[entry.node] = MeshAddress(entry.address)
         }
         await surroundings.client.setPeers(addresses)
@@ -101,7 +117,7 @@ struct NodeAssembly: Sendable {
                     logger.info(
                         "serving",
                         metadata: [
-                            "address": "\(address)", "participants": "\(rules.roster.count)",
+                            "address": "\(address)", "participants": "\(membership.roster.count)",
                             "height": "\(participant.chain.height)",
                         ])
                     ProcessMemory.releaseStartupPages()
@@ -158,24 +174,6 @@ struct NodeAssembly: Sendable {
         return DurableState(
             chain: chain, tip: tip, records: try journal.restore(),
             isJournalLost: isJournalMissing && chain.height > 0)
-    }
-}
-
-/// The registry behind the listener's policy.
-private final class RegistryBox: Sendable {
-    private let registry: Mutex<PeerRegistry>
-
-    init(_ rules: MeshRules, bindings: BindingMemory) {
-        registry = Mutex(
-            PeerRegistry(roster: rules.roster, observers: [rules.admin], bindings: bindings))
-    }
-
-    func verdict(on peer: VerifiedPeer) -> PeerVerdict {
-        registry.withLock { registry in
-            do throws(PeerRefusal) { return .admitted(try registry.admit(peer)) } catch {
-                return .refused(error)
-            }
-        }
     }
 }
 

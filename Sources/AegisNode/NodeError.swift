@@ -23,6 +23,8 @@ package enum NodeError: Error, Sendable {
     /// The genesis that was closed does not have this node as it joined.
     case leftOutOfGenesis
     case genesisRefused(GenesisError)
+    /// What the mesh will not decide about this node, or has not.
+    case membershipRefused(String)
     case slice(String)
 }
 
@@ -102,6 +104,7 @@ package struct FailureReport: Sendable {
                 "the mesh was founded without this node",
                 "ask the admin for a way to join the running mesh"
             )
+        case .membershipRefused(let reason): ("the mesh does not take this: \(reason)", nil)
         case .genesisRefused(let error): ("the genesis is not acceptable: \(error)", nil)
         case .slice(let text): ("--slice \(text) is not I/N with 0 <= I < N", nil)
         }
@@ -131,7 +134,8 @@ package struct FailureReport: Sendable {
         case .wrongLength(let count):
             ("the token has \(count) characters, not 141", "copy all of it")
         case .badChecksum: ("the token has a typing error", "copy it again")
-        case .unsupportedVersion(let version): ("the token has version \(version), not 1", nil)
+        case .unsupportedVersion(let version):
+            ("the token has version \(version), which this program does not know", nil)
         case .expired: ("the token has expired", "ask for a new one: aegis token create")
         case .notAfterOutOfRange: ("the token's expiry is out of range", nil)
         }
@@ -139,6 +143,8 @@ package struct FailureReport: Sendable {
 
     private static func hint(for code: String) -> String? {
         switch code {
+        case "live-token": "name a member's mesh listener: --peer host:port"
+        case "founding-token": "name the admin's mesh listener: --admin host:port"
         case "token-used", "token-expired", "unknown-token":
             "ask the admin for a new token: aegis token create"
         case "wrong-founding", "other-mesh", "foreign-mesh":

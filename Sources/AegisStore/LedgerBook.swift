@@ -8,7 +8,7 @@ package protocol LedgerAnchorStore: Sendable {
 }
 
 extension NodeDatabase: LedgerAnchorStore {
-    private static func anchorKey(_ dataset: String) -> String { "ledger-anchor/" + dataset }
+    static func anchorKey(_ dataset: String) -> String { "ledger-anchor/" + dataset }
 
     /// The data sets whose ledgers are known here.
     package func ledgerAnchors() throws(NodeDatabaseError) -> [String] {
@@ -24,6 +24,29 @@ extension NodeDatabase: LedgerAnchorStore {
     package func setLedgerAnchor(_ anchor: LedgerAnchor, of dataset: String) throws {
         try setValue(anchor.encoded, forKey: Self.anchorKey(dataset))
     }
+}
+
+/// The anchors that a node keeps in its own database, read while the node may be running.
+package struct NodeLedgerAnchors: Sendable {
+    private let anchors: [String: LedgerAnchor]
+
+    /// None.
+    package init() { anchors = [:] }
+
+    /// None where there is no such file.
+    package init(reading path: String) throws {
+        var found: [String: LedgerAnchor] = [:]
+        for (dataset, bytes) in try NodeDatabase.values(
+            withPrefix: NodeDatabase.anchorKey(""), reading: path)
+        {
+            found[dataset] = try LedgerAnchor(decoding: bytes)
+        }
+        anchors = found
+    }
+
+    package subscript(dataset: String) -> LedgerAnchor? { anchors[dataset] }
+    /// The data sets whose ledgers the node knows.
+    package var datasets: [String] { anchors.keys.sorted() }
 }
 
 package enum LedgerBookError: Error, Hashable, Sendable, CustomStringConvertible {

@@ -49,6 +49,29 @@ extension NodeDatabase {
         }
     }
 
+    /// The values under all keys with a prefix, by the rest of the key, read from a file that a
+    /// node may be writing; none where there is no such file.
+    static func values(
+        withPrefix prefix: String, reading path: String
+    ) throws(NodeDatabaseError) -> [String: [UInt8]] {
+        guard Directory.byteCount(of: path) != nil else { return [:] }
+        return try typed {
+            var configuration = Configuration()
+            configuration.readonly = true
+            configuration.busyMode = .timeout(5)
+            return try DatabaseQueue(path: path, configuration: configuration).read { database in
+                guard try database.tableExists("meta") else { return [:] }
+                let rows = try Row.fetchAll(
+                    database, sql: "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?",
+                    arguments: [prefix.count, prefix])
+                return Dictionary(
+                    rows.map {
+                        (String(($0[0] as String).dropFirst(prefix.count)), [UInt8]($0[1] as Data))
+                    }, uniquingKeysWith: { first, _ in first })
+            }
+        }
+    }
+
     /// Nil removes the key.
     package func setValue(_ value: [UInt8]?, forKey key: String) throws(NodeDatabaseError) {
         try write { database in
@@ -80,6 +103,15 @@ extension NodeDatabase {
                     ) STRICT, WITHOUT ROWID;
                     CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL)
                     STRICT, WITHOUT ROWID;
+                    """)
+        }
+        migrator.registerMigration("evidence") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE evidence (
+                        height INTEGER NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
+                        bytes BLOB NOT NULL, PRIMARY KEY (height, kind, digest)
+                    ) STRICT, WITHOUT ROWID;
                     """)
         }
         return migrator

@@ -44,9 +44,10 @@ package final class NodeDatabase: Sendable {
 
     // MARK: Commits
 
-    /// Records what was decided at `height`. The same bytes again change nothing.
+    /// Records what was decided at `height`, with what proves it. The same bytes again change
+    /// nothing.
     package func insertCommit(
-        _ record: [UInt8], digest: Digest, at height: UInt64
+        _ record: [UInt8], digest: Digest, at height: UInt64, evidence: [StoredEvidence] = []
     ) throws(NodeDatabaseError) {
         try write { database in
             let existing = try Data.fetchOne(
@@ -61,6 +62,7 @@ package final class NodeDatabase: Sendable {
             try database.execute(
                 sql: "INSERT INTO commits (height, digest, record) VALUES (?, ?, ?)",
                 arguments: [Int64(clamping: height), Data(digest.bytes), Data(record)])
+            try Self.insert(evidence, at: height, in: database)
         }
     }
 

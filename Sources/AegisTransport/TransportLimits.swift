@@ -21,6 +21,18 @@ package enum TransportLimits {
     package static let blobChunkBytes = 128 << 10
     /// A request that isn't a batch of statements: joining, signatures.
     package static let requestBytesMax = 1 << 20
+    /// From the first byte of a request to its last. A batch of 4 MiB takes a third of it at
+    /// 1 Mbit/s; whoever is slower trickles.
+    package static let requestTimeout = TimeAmount.seconds(90)
+    /// An honest peer sends one request after the other, mostly a batch of statements and a few
+    /// blobs a round.
+    package static let requestsPerSecond = 200
+    package static let requestsBurst = 1_000
+    /// Requests beyond that, and bodies that can't be read: so many in so long a time, and the
+    /// peer is cut off for a while.
+    package static let strikesMax = 64
+    package static let strikesForgotten = TimeAmount.seconds(60)
+    package static let cutOffTime = TimeAmount.seconds(30)
     package static let connectTimeout = TimeAmount.seconds(3)
     /// How long a peer may take to say goodbye. A dead one never does, and a node that stops would
     /// wait for it.

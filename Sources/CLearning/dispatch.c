@@ -74,11 +74,15 @@ void aegis_softmax_loss(const float *logits, const uint8_t *classes, size_t rows
                         float scale, float *gradient, double *loss, size_t *correct) {
     chosen()->softmax_loss(logits, classes, rows, width, scale, gradient, loss, correct);
 }
-void aegis_descend_sgd(float *parameters, float *velocity, const float *gradient,
-                       const float *base, float divisor, float momentum, float rate, float pull,
-                       size_t count) {
-    chosen()->descend_sgd(parameters, velocity, gradient, base, divisor, momentum, rate, pull,
-                          count);
+void aegis_fetch(const float *values, size_t count) { chosen()->fetch(values, count); }
+void aegis_zero(float *values, size_t count, int shared) {
+    chosen()->zero(values, count, shared);
+}
+float aegis_descend_sgd(float *parameters, float *velocity, const float *gradient,
+                        const float *base, float divisor, float momentum, float rate, float pull,
+                        size_t count, int shared) {
+    return chosen()->descend_sgd(parameters, velocity, gradient, base, divisor, momentum, rate,
+                                 pull, count, shared);
 }
 void aegis_skinny_forward(const float *input, const float *packed, const float *bias,
                           size_t rows, size_t inputs, size_t outputs, float *output) {

@@ -239,9 +239,41 @@ static void softmax_loss(const float *logits, const uint8_t *classes, size_t row
     }
 }
 
-static void descend_sgd(float *parameters, float *velocity, const float *gradient,
-                        const float *base, float divisor, float momentum, float rate, float pull,
-                        size_t count) {
+// Numbers that another core reads next, or has read: stored past the caches, as to take a line back
+// from another core is dearer than to fetch it from memory. Nothing is written this way that is not
+// on a line of its own.
+#define STORE_SHARED(address, value) __builtin_nontemporal_store((value), (V *)(address))
+
+INLINE int may_share(const float *values, int shared) {
+    return shared && (uintptr_t)values % sizeof(V) == 0;
+}
+
+// What was stored past the caches is seen by who is told of it after this.
+INLINE void finish_sharing(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+}
+
+static void fetch(const float *values, size_t count) {
+    for (size_t i = 0; i < count; i += LANES) __builtin_prefetch(values + i, 0, 2);
+}
+
+static void zero(float *values, size_t count, int shared) {
+    if (!may_share(values, shared)) {
+        memset(values, 0, count * sizeof(float));
+        return;
+    }
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) STORE_SHARED(values + i, (V){});
+    for (; i < count; i++) values[i] = 0;
+    finish_sharing();
+}
+
+INLINE float descend(const int shared, float *parameters, float *velocity, const float *gradient,
+                     const float *base, float divisor, float momentum, float rate, float pull,
+                     size_t count) {
+    V squares = {};
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         V v = MULTIPLY_ADD(LOAD(velocity + i), SPLAT(momentum),
@@ -249,13 +281,33 @@ static void descend_sgd(float *parameters, float *velocity, const float *gradien
         const V p = LOAD(parameters + i);
         if (pull != 0) v = MULTIPLY_ADD(p - LOAD(base + i), SPLAT(pull), v);
         STORE(velocity + i, v);
-        STORE(parameters + i, MULTIPLY_ADD(v, SPLAT(-rate), p));
+        const V next = MULTIPLY_ADD(v, SPLAT(-rate), p);
+        squares = MULTIPLY_ADD(next, next, squares);
+        if (shared) {
+            STORE_SHARED(parameters + i, next);
+        } else {
+            STORE(parameters + i, next);
+        }
     }
+    float rest = 0;
     for (; i < count; i++) {
         velocity[i] = momentum * velocity[i] + gradient[i] * divisor;
         if (pull != 0) velocity[i] += pull * (parameters[i] - base[i]);
         parameters[i] -= rate * velocity[i];
+        rest += parameters[i] * parameters[i];
     }
+    if (shared) finish_sharing();
+    return TOTAL(squares) + rest;
+}
+
+static float descend_sgd(float *parameters, float *velocity, const float *gradient,
+                         const float *base, float divisor, float momentum, float rate, float pull,
+                         size_t count, int shared) {
+    return may_share(parameters, shared)
+               ? descend(1, parameters, velocity, gradient, base, divisor, momentum, rate, pull,
+                         count)
+               : descend(0, parameters, velocity, gradient, base, divisor, momentum, rate, pull,
+                         count);
 }
 
 // MARK: Dense layers of few outputs

@@ -64,11 +64,19 @@ import Testing
             #expect(same.status == 304)
             #expect(same.body.isEmpty)
             let change = #"{"role": "auditor"}"#
-            #expect(type(try await session.call(.PATCH, path, change)) == "match-required")
+            for headers in [[:], ["if-match": ""], ["if-match": "7"]] {
+                let answer = try await session.call(.PATCH, path, change, headers: headers)
+                #expect(answer.status == 422)
+                let problem = try AegisAPI.decode(Problem.self, from: answer.body)
+                #expect(problem.faults?.map(\.field) == ["If-Match"])
+            }
             let done = try await session.call(.PATCH, path, change, headers: ["if-match": tag])
             #expect(done.status == 200)
             let stale = try await session.call(.PATCH, path, change, headers: ["if-match": tag])
+            #expect(stale.status == 409)
             #expect(type(stale) == "changed")
+            let anything = try await session.call(.PATCH, path, change, headers: ["if-match": "*"])
+            #expect(anything.status == 200)
         }
     }
 
@@ -150,6 +158,7 @@ import Testing
                 after = page.next
             } while after != nil
             #expect(names == ["d1", "d2", "d3", "d4", "d5"])
+            #expect(try await session.call(.GET, "/api/v1/datasets?after=zzz").status == 404)
         }
     }
 
@@ -158,7 +167,8 @@ import Testing
         arguments: [
             ("/api/v1/datasets?colour=red", "colour"), ("/api/v1/datasets?limit=0", "limit"),
             ("/api/v1/datasets?limit=1&limit=2", "limit"), ("/api/v1/runs?state=odd", "state"),
-            ("/api/v1/audit?from=yesterday", "from"), ("/api/v1/runs?after=zzz", "after"),
+            ("/api/v1/audit?from=yesterday", "from"),
+            ("/api/v1/audit/witnesses?after=-1", "after"),
         ])
     func queries(path: String, field: String) async throws {
         try await with { _, session in
@@ -166,6 +176,32 @@ import Testing
             #expect(answer.status == 422)
             let problem = try AegisAPI.decode(Problem.self, from: answer.body)
             #expect(problem.faults?.map(\.field) == [field])
+        }
+    }
+
+    @Test("times and entity tags are taken in every form that their standards have")
+    func forms() async throws {
+        try await with { _, session in
+            for time in [
+                "2026-03-01", "2026-03-01T09:30:00Z", "2026-03-01t09:30:00.25z",
+                "2026-03-01T09:30:60.123456789%2B01:00", "0230-02-24T21:49:56-22:08",
+            ] {
+                let answer = try await session.call(.GET, "/api/v1/audit?from=" + time)
+                #expect(answer.status == 200, "\(time)")
+            }
+            for time in ["2026-03-01T09:30:00", "2026-03-01T09:30:00.Z", "2026-02-30"] {
+                let answer = try await session.call(.GET, "/api/v1/audit?from=" + time)
+                #expect(answer.status == 422, "\(time)")
+            }
+            for (tags, status) in [
+                (#""a,b" , W/"c""#, 409), (#"W/"""#, 409), (#""a" "b""#, 422), (#""a",,"b""#, 422),
+                (#""a"#, 422),
+            ] {
+                let answer = try await session.call(
+                    .PATCH, "/api/v1/users/ada", #"{"disabled": false}"#,
+                    headers: ["if-match": tags])
+                #expect(answer.status == status, "\(tags)")
+            }
         }
     }
 

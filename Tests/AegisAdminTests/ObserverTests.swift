@@ -31,11 +31,16 @@ import Testing
             let blobs = try BlobStore(directory: folder.path + "/blobs")
             var logger = Logger(label: "test")
             logger.logLevel = .critical
+            let signer = EnvelopeSigner(mesh.identity)
+            let numbers = CommandNumbers()
             observer = MeshObserver(
-                desk: mesh.desk, calls: node, blobs: blobs, logger: logger)
+                desk: mesh.desk, calls: node, blobs: blobs, logger: logger,
+                witness: AuditWitness(
+                    database: mesh.database, mesh: mesh.desk.founding.statement.mesh,
+                    signer: signer, numbers: numbers, seconds: 3_600))
             runs = RunDesk(
-                database: mesh.database, observer: observer, blobs: blobs,
-                signer: EnvelopeSigner(mesh.identity))
+                database: mesh.database, observer: observer, blobs: blobs, signer: signer,
+                numbers: numbers)
         }
 
         func submit(_ name: String) async throws -> RunView {
@@ -106,6 +111,82 @@ import Testing
         for _ in 0..<2 { try await observed.observer.look() }
         #expect(try await observed.runs.view("two").state == .completed)
         #expect(try await observed.runs.stored().map(\.specification.name) == ["two", "one"])
+    }
+
+    /// A log of `count` records, the one numbered `altered` by somebody else.
+    private func log(_ count: Int, altered: Int = 0) async throws -> [String] {
+        let database = try AdminDatabase()
+        for number in 1...count {
+            try await database.appendAudit(entry(number, actor: number == altered ? "eve" : "ada"))
+        }
+        return try await database.auditLines(after: 0, limit: count).map(\.line)
+    }
+
+    private func entry(_ number: Int, actor: String = "ada") -> AuditEntry {
+        AuditEntry(
+            at: noon + UInt64(number), actor: actor, action: "POST /api/v1/runs",
+            parameters: .zero, outcome: "done", request: "r\(number)")
+    }
+
+    @Test("the mesh signs the end of the audit log: a log rewritten or cut off contradicts it")
+    func witness() async throws {
+        let observed = try await Observed()
+        let database = observed.mesh.database
+        try await observed.observer.look()
+        #expect(try await database.lastWitness() == nil)
+        for number in 1...5 { try await database.appendAudit(entry(number)) }
+        // Records of `noon` are old enough by now: asked for at one look, seen at the next.
+        for _ in 0..<2 { try await observed.observer.look() }
+        let witness = try #require(try await database.lastWitness())
+        #expect(witness.sequence == 5)
+        #expect(witness.height == 1)
+        #expect(try await observed.observer.chain()?.state.auditHead?.records == 5)
+        let posts = observed.node.posts
+        for _ in 0..<2 { try await observed.observer.look() }
+        #expect(observed.node.posts == posts)
+
+        try await database.appendAudit(entry(6))
+        let finding = try await database.verifyAudit()
+        #expect(finding.intact)
+        #expect(finding.records == 6)
+        #expect(finding.witnessed == witness)
+        func walk(_ lines: [String]) throws -> AuditChain {
+            var chain = AuditChain(witnesses: [witness]) { SHA256.digest(of: $0).description }
+            for line in lines { try chain.take(line) }
+            try chain.finish()
+            return chain
+        }
+        #expect(try walk(try await log(6)).witnessed == witness)
+        // Each digest and each link of it is right; only the mesh knows better.
+        let rewritten = try await log(6, altered: 2)
+        #expect(throws: AuditChain.Fault.notWhatWasWitnessed(sequence: 5, height: 1)) {
+            try walk(rewritten)
+        }
+        let short = try await log(4)
+        #expect(throws: AuditChain.Fault.shorterThanWitnessed(sequence: 5, height: 1)) {
+            try walk(short)
+        }
+        // What came after the last signature can be anything; that is why it is said.
+        #expect(try walk(try await log(6, altered: 6)).witnessed?.sequence == 5)
+    }
+
+    @Test("the end of a run has its records signed, without waiting")
+    func witnessAtTheEnd() async throws {
+        let observed = try await Observed()
+        try await observed.observer.look()
+        var fresh = entry(1)
+        fresh.at = Timestamp.now()
+        try await observed.mesh.database.appendAudit(fresh)
+        _ = try await observed.submit("demo")
+        try await observed.observer.look()
+        #expect(try await observed.mesh.database.lastWitness() == nil)
+        for _ in 0..<2 { try await observed.observer.look() }
+        #expect(try await observed.runs.view("demo").state == .completed)
+        #expect(try await observed.mesh.database.lastWitness()?.sequence == 1)
+        // A second run goes on after it.
+        _ = try await observed.submit("again")
+        for _ in 0..<2 { try await observed.observer.look() }
+        #expect(try await observed.runs.view("again").state == .completed)
     }
 
     @Test("a command that nobody commits fails its run when it has expired")

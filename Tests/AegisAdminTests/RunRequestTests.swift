@@ -130,6 +130,44 @@ import Testing
         #expect(cnn.model == .convolutional)
     }
 
+    private func read(records: String, model: String) throws -> RunSpecification {
+        try read(
+            Self.demo.replacing("{\"kind\": \"mlp\", \"hidden\": [64]}", with: model)
+                .replacing("\"rounds\"", with: "\"records\": \(records), \"rounds\""))
+    }
+
+    @Test("numbers, texts and wavelet features are declared")
+    func recordsOfAllKinds() throws {
+        let number = try read(
+            records: "{\"shape\": [5], \"target\": \"number\"}", model: "\"softmax\"")
+        #expect(number.records == RecordDeclaration(shape: [5], classes: 1))
+        let text = try read(
+            records: "{\"shape\": \"text\", \"classes\": 2}",
+            model: """
+                {"kind": "layers", "layers": [
+                  {"type": "embedding-bag", "vocabulary": 4096, "width": 8},
+                  {"type": "dense", "outputs": 2}]}
+                """)
+        #expect(text.records == RecordDeclaration(shape: [], classes: 2))
+        #expect(
+            text.model
+                == .layers(
+                    [
+                        LayerDeclaration(.embeddingBag, [4096, 8]), LayerDeclaration(.dense, [2]),
+                    ].compactMap(\.self)))
+        let scattered = try read(
+            records: "{\"shape\": [1, 28, 28], \"classes\": 10}", model: "\"scatter-linear\"")
+        #expect(scattered.model == .scatterLinear)
+        for run in [number, text, scattered] { #expect(try RunSpecification(run.cbor) == run) }
+        for records in [
+            "{\"shape\": [5], \"target\": \"number\", \"classes\": 2}",
+            "{\"shape\": [5], \"target\": \"word\"}", "{\"shape\": \"words\", \"classes\": 2}",
+            "{\"shape\": [], \"classes\": 2}", "{\"shape\": [5]}",
+        ] {
+            #expect(throws: Problem.self) { try read(records: records, model: "\"softmax\"") }
+        }
+    }
+
     @Test(
         "what can't be trained is a fault with its field",
         arguments: [

@@ -186,7 +186,7 @@ struct DatasetReaderTests {
             try array("\(stored), features: z, labels: y")
         }
         for name in ["columns.npy", "objects.npy", "big-endian.npy"] {
-            #expect(throws: NPYError.self) {
+            #expect(throws: DataFileError.self) {
                 try array(
                     "format: npy, features: \(Scratch.fixture(name)), "
                         + "labels: \(Scratch.fixture("labels.npy"))")
@@ -215,6 +215,58 @@ struct DatasetReaderTests {
         #expect(throws: (any Error).self) {
             try array("format: npz, path: \(path), features: x, labels: y")
         }
+    }
+
+    /// Five and three black images in MNIST's layout.
+    private func folder(magic: UInt8 = 8, labels: Int = 5) throws -> String {
+        func number(_ value: Int) -> [UInt8] { [0, 0, 0, UInt8(value)] }
+        for (part, count) in [("train", 5), ("t10k", 3)] {
+            try scratch.write(
+                "\(part)-images-idx3-ubyte",
+                bytes: [0, 0, magic, 3] + number(count) + number(2) + number(2)
+                    + (0..<4 * count).map { UInt8($0) })
+            try scratch.write(
+                "\(part)-labels-idx1-ubyte",
+                bytes: [0, 0, 8, 1] + number(part == "train" ? labels : count)
+                    + [UInt8](repeating: 1, count: part == "train" ? labels : count))
+        }
+        return try scratch.write(
+            "idx.yaml",
+            "name: i\nsource: {format: idx, folder: .}\nshape: [1, 2, 2]\n"
+                + "normalisation: {min: 0, max: 255}\ntarget: {classes: 2}")
+    }
+
+    @Test("a folder of images: parts by themselves, and some rows of them")
+    func images() throws {
+        let reader = try DatasetReader(named: try folder())
+        try reader.check()
+        let content = try reader.read()
+        #expect(content.train.count == 5 && content.test?.count == 3)
+        #expect(try reader.readTest()?.count == 3)
+        let some = try reader.readTraining { labels in
+            #expect(labels == [1, 1, 1, 1, 1])
+            return [1, 3]
+        }
+        guard case .bytes(let bytes, _) = some.features else {
+            Issue.record("images are bytes")
+            return
+        }
+        #expect(bytes == [4, 5, 6, 7, 12, 13, 14, 15] && some.labels == [1, 1])
+    }
+
+    @Test("a folder's faults name the file and the byte")
+    func imageFaults() throws {
+        let wrong = try DatasetReader(named: try folder(magic: 9))
+        let error = #expect(throws: DataFileError.self) { try wrong.read() }
+        let words = error.flatMap { DataWords($0) }?.message
+        #expect(words?.contains("train-images-idx3-ubyte: IDX values of type 9 at byte 2") == true)
+        #expect(throws: RecordsError.self) {
+            try DatasetReader(named: try folder(labels: 4)).read()
+        }
+        let gone = try DatasetReader(named: try folder())
+        try FileManager.default.removeItem(atPath: scratch.path + "/t10k-labels-idx1-ubyte")
+        let missing = #expect(throws: DataFileError.self) { try gone.check() }
+        #expect(missing.flatMap { DataWords($0) }?.isMissing == true)
     }
 
     @Test("missing files are named")

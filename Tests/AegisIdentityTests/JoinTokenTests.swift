@@ -70,8 +70,8 @@ struct JoinTokenTests {
         var bytes = try #require(Base32.decode(text.dropFirst(11)))
         bytes[40] ^= 1
         expect(.badChecksum, JoinToken.prefix + Base32.encode(bytes))
-        bytes[0] = 2
-        expect(.unsupportedVersion(2), JoinToken.prefix + Base32.encode(bytes))
+        bytes[0] = 3
+        expect(.unsupportedVersion(3), JoinToken.prefix + Base32.encode(bytes))
     }
 
     @Test("a token is good until its last second")

@@ -101,6 +101,45 @@ struct KernelTests {
         }
     }
 
+    @Test("a step of SGD, the same bits for shared parameters, aligned or not", arguments: names)
+    func descent(name: String) throws {
+        guard let kernels = kernels(name) else { return }
+        for (count, offset) in [(1, 0), (16, 0), (37, 0), (100, 1), (1000, 0)] {
+            let start = numbers(count, seed: 5)
+            let gradient = numbers(count, seed: 6, scale: 8)
+            let base = numbers(count, seed: 7)
+            var results: [[Float]] = []
+            for shared: Int32 in [0, 1] {
+                let memory = UnsafeMutableRawPointer.allocate(
+                    byteCount: (count + 32) * 4, alignment: 64)
+                defer { memory.deallocate() }
+                let values = memory.bindMemory(to: Float.self, capacity: count + 32)
+                kernels.zero(values, count + 32, shared)
+                #expect((0..<count + 32).allSatisfy { values[$0] == 0 })
+                let parameters = values + offset
+                for index in 0..<count { parameters[index] = start[index] }
+                var velocity = [Float](repeating: 1, count: count)
+                let squares = kernels.descend_sgd(
+                    parameters, &velocity, gradient, base, 0.125, 0.5, 0.25, 0.01, count, shared)
+                results.append((0..<count).map { parameters[$0] })
+                #expect(values[offset + count] == 0)
+                var sum = 0.0
+                for index in 0..<count {
+                    let (p, g) = (Double(start[index]), Double(gradient[index]))
+                    let v = 0.5 + g * 0.125 + 0.01 * (p - Double(base[index]))
+                    #expect(abs(Double(parameters[index]) - (p - 0.25 * v)) < 1e-6)
+                    sum += Double(parameters[index]) * Double(parameters[index])
+                }
+                #expect(abs(Double(squares) - sum) < 1e-5 * max(1, sum))
+            }
+            #expect(results[0] == results[1])
+            kernels.fetch(start, count)
+        }
+        var bad: [Float] = [.infinity]
+        var velocity: [Float] = [0]
+        #expect(!kernels.descend_sgd(&bad, &velocity, [0], [0], 1, 0, 1, 0, 1, 0).isFinite)
+    }
+
     @Test("a dense layer of few outputs", arguments: names)
     func skinny(name: String) throws {
         guard let kernels = kernels(name) else { return }

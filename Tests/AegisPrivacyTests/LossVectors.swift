@@ -1,5 +1,4 @@
 import AegisPrivacy
-import Foundation
 
 /// What other accountants and closed forms say, in Fixtures/privacy-loss.json.
 struct LossVectors: Decodable {
@@ -41,11 +40,7 @@ struct LossVectors: Decodable {
     let calibrations: [Calibrated]
     let deltas: [Delta]
 
-    static func load() throws -> LossVectors {
-        let file = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "Fixtures/privacy-loss.json")
-        return try JSONDecoder().decode(LossVectors.self, from: Data(contentsOf: file))
-    }
+    static func load() throws -> LossVectors { try Fixture.load("privacy-loss") }
 }
 
 extension PrivacyPhase {

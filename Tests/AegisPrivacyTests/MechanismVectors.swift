@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 /// The records of other libraries in Fixtures/dp-mechanisms.json: audits and correlated noise.
@@ -54,9 +53,5 @@ struct MechanismVectors: Decodable {
     let scores: [Scores]
     let clopperPearson: [ClopperPearson]
 
-    static func load() throws -> MechanismVectors {
-        let file = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "Fixtures/dp-mechanisms.json")
-        return try JSONDecoder().decode(MechanismVectors.self, from: Data(contentsOf: file))
-    }
+    static func load() throws -> MechanismVectors { try Fixture.load("dp-mechanisms") }
 }

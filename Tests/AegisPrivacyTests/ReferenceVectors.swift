@@ -1,5 +1,4 @@
 import AegisCore
-import Foundation
 
 /// The excerpt of the reference vectors in Fixtures/dp-accounting.json.
 struct ReferenceVectors: Decodable {
@@ -30,11 +29,7 @@ struct ReferenceVectors: Decodable {
     let compositions: [Composition]
     let calibrations: [Calibrated]
 
-    static func load() throws -> ReferenceVectors {
-        let file = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "Fixtures/dp-accounting.json")
-        return try JSONDecoder().decode(ReferenceVectors.self, from: Data(contentsOf: file))
-    }
+    static func load() throws -> ReferenceVectors { try Fixture.load("dp-accounting") }
 }
 
 /// SplitMix64: a fixed stream, so that statistical tests always judge the same draws.

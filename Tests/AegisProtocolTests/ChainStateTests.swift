@@ -33,6 +33,29 @@ struct ChainStateTests {
         #expect(try refusal(.start(other)) == .anotherRunIsActive(run))
     }
 
+    @Test(
+        "the audit log's head is witnessed in the middle of a run, and only a longer log after it")
+    func witness() throws {
+        var (stage, _) = try started()
+        let head = AuditHead(records: 7, digest: stage.rules.cryptography.digest([7]))
+        stage.messages.removeAll { $0.statement.isOf(.update) }
+        stage.command(.witness(head), sequence: 2)
+        for index in 0..<4 { try stage.elapse(.command, at: index) }
+        stage.deliver()
+        let chain = stage.participants[0].chain
+        #expect(chain.auditHead == head)
+        #expect(chain.active?.round == 1)
+        for records in UInt64(6)...8 {
+            let command = Command(
+                mesh: stage.rules.mesh, sequence: 3, expiresAt: .max,
+                action: .witness(AuditHead(records: records, digest: .zero)))
+            // As it crosses the network.
+            let refusal = chain.refusal(
+                of: try Command(payload: command.payload), mesh: stage.rules.mesh, at: 0)
+            #expect(refusal == (records > 7 ? nil : .auditHeadNotGrowing(last: 7)))
+        }
+    }
+
     @Test("a run that one fault would stop is refused: m must not exceed n − f")
     func tooManyUpdates() throws {
         let stage = try Stage(4)

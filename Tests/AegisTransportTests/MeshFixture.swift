@@ -52,12 +52,14 @@ final class RecordingHandler: MeshHandler {
         var statements: [(from: NodeID, bytes: [UInt8])] = []
         var requests: [MeshRequest] = []
         var refusals: [ConnectionRefusal] = []
+        var cutOff: Set<NodeID> = []
         var reception = StatementReception.accepted
     }
 
     let seen = Mutex(Seen())
 
     var statements: [[UInt8]] { seen.withLock { $0.statements.map(\.bytes) } }
+    var cutOff: Set<NodeID> { seen.withLock { $0.cutOff } }
     var refusals: [ConnectionRefusal] { seen.withLock { $0.refusals } }
 
     func received(statements: [[UInt8]], from peer: NodeID) async -> StatementReception {
@@ -79,6 +81,8 @@ final class RecordingHandler: MeshHandler {
         }
     }
 
+    func cutOff(_ peer: NodeID) { seen.withLock { _ = $0.cutOff.insert(peer) } }
+
     func refused(_ refusal: ConnectionRefusal) {
         seen.withLock { $0.refusals.append(refusal) }
     }
@@ -91,10 +95,12 @@ func withServer<R>(
     policy: @escaping @Sendable (VerifiedPeer) -> PeerVerdict = { _ in
         .admitted(.participant)
     },
+    requestTimeout: TimeAmount = TransportLimits.requestTimeout,
     _ body: (MeshServer, MeshAddress) async throws -> R
 ) async throws -> R {
     let server = try MeshServer(
-        .init(address: address, mesh: identity.mesh), identity: identity, blobs: blobs,
+        .init(address: address, mesh: identity.mesh, requestTimeout: requestTimeout),
+        identity: identity, blobs: blobs,
         handler: handler, policy: policy, eventLoopGroup: Fixture.group, logger: Fixture.logger)
     let running = Task { try await server.run() }
     let bound = try await server.boundAddress

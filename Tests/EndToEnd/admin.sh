@@ -207,6 +207,8 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=6m tmpfs "$out/small" 2>/dev/nul
         full_disk "https://$small_api"
     kill_process small
     umount "$out/small"
+else
+    echo "skipped the full disk: no small file system can be mounted here (it takes root)"
 fi
 
 unset AEGIS_CONTEXT

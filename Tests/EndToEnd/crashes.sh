@@ -94,6 +94,7 @@ check "the mesh goes on afterwards" grows_after "$(top_height)" "$before"
 
 aegis run stop "$run" --reason enough >/dev/null
 check "aegis run stop ends the run" eventually 20 run_is "$run" stopped
+wait_until 20 "the mesh to sign the audit log" audit_is_signed
 check "all nodes reach the same height, and rest" eventually 10 at_one_height
 stop_all_nodes
 check "SIGTERM stops every node within 5 s with exit 0" check_stops

@@ -140,6 +140,9 @@ at_one_height() {
         | length == $n and (unique | length == 1)'
 }
 
+# After the end of a run: nothing is left for the mesh to decide.
+audit_is_signed() { aegis audit head --output json | jq -e '.witnessed.sequence == .sequence'; }
+
 serves() { (exec 3<>"/dev/tcp/127.0.0.1/${node_ports[$1]}") 2>/dev/null; }
 
 # SIGTERM, and wait. Its exit status, and in $stop_seconds how long it took.

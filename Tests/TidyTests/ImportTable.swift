@@ -59,8 +59,8 @@ enum ImportTable {
 
         "aegis": shell.union(nio).union([
             "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
-            "AegisLearning", "AegisPrivacy", "AegisReport", "AegisStore", "ArgumentParser",
-            "AsyncHTTPClient", "Crypto", "Yams",
+            "AegisIdentity", "AegisLearning", "AegisNode", "AegisPrivacy", "AegisProtocol",
+            "AegisReport", "AegisStore", "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
             "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",
@@ -83,7 +83,10 @@ enum ImportTable {
         ]),
         "aegis-aggregation-speed": shell.union(["AegisAggregation", "AegisCore"]),
         // Not a target: tools/fuzz compiles them.
-        "Fuzz": ["AegisAggregation", "AegisCore", "AegisLearning", "AegisProtocol"],
+        "Fuzz": [
+            "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisLearning",
+            "AegisProtocol",
+        ],
     ]
 
     /// C libraries, each behind exactly one module.

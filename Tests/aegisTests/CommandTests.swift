@@ -105,12 +105,42 @@ import aegis
         #expect(throws: Failure.self) { try Context(path: path + "x", environment: [:]) }
     }
 
-    @Test("every command has an example in its help")
+    /// The command lines in a help text, without what a shell does with them.
+    private func examples(in discussion: String) -> [[String]] {
+        discussion.replacing("\\\n", with: " ").replacing("'", with: "\"").split(separator: "\n")
+            .compactMap { line in
+                var words = line.split(separator: " ").map(String.init)
+                guard words.first == "aegis" else { return nil }
+                words.removeFirst()
+                if let pipe = words.firstIndex(where: { ["|", ">", "<", "#"].contains($0) }) {
+                    words.removeSubrange(pipe...)
+                }
+                // Words in quotes are one word.
+                var joined: [String] = []
+                var isOpen = false
+                for word in words {
+                    if isOpen {
+                        joined[joined.count - 1] += " " + word
+                    } else {
+                        joined.append(word)
+                    }
+                    if word.count(where: { $0 == "\"" }) % 2 == 1 { isOpen.toggle() }
+                }
+                return joined.map { $0.replacing("\"", with: "") }
+            }
+    }
+
+    @Test("every command has an example in its help, and it is one that the command takes")
     func help() {
         func check(_ command: any ParsableCommand.Type) {
             let children = command.configuration.subcommands
             if children.isEmpty {
                 #expect(command.configuration.discussion.contains("Example:"), "\(command)")
+            }
+            for example in examples(in: command.configuration.discussion) {
+                #expect(throws: Never.self, "aegis \(example)") {
+                    _ = try Aegis.parseAsRoot(example)
+                }
             }
             for child in children { check(child) }
         }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Testing
 import aegis
@@ -83,6 +84,10 @@ struct LearningCommandTests {
         let model = ["--model", "mlp", "--learning-rate", "0.5", "--clip", "1"]
         #expect(await train(model + ["--epsilon", "3", "--deterministic"]) == 0)
         #expect(await train(model + ["--noise-multiplier", "2", "--threads", "2"]) == 0)
+        let adaptive = ["--clipping", "adaptive", "--noise-multiplier", "2"]
+        #expect(await train(model + adaptive + ["--count-noise", "2"]) == 0)
+        #expect(await train(model + adaptive + ["--count-noise", "0.9"]) == 65)
+        #expect(await train(model + adaptive + ["--quantile", "1"]) == 64)
         // No clip, two answers, none, a budget that can't be.
         #expect(await train(["--model", "mlp", "--learning-rate", "1", "--epsilon", "3"]) == 64)
         #expect(await train(model + ["--epsilon", "3", "--no-privacy"]) == 64)
@@ -113,6 +118,74 @@ struct LearningCommandTests {
                 ["--model", "\(folder)/norm.yaml", "--learning-rate", "1", "--no-privacy"] + save)
                 == 65)
         #expect(!exists("n.safetensors"))
+    }
+
+    /// A bad input, what is said of it, and the exit code.
+    struct Bad: Sendable, CustomTestStringConvertible {
+        let what: String
+        var rows = ""
+        var file = "bad.csv"
+        var model = "softmax"
+        var target = "kind"
+        var rate = "1"
+        let code: aegis.ExitCode
+        let says: [String]
+
+        var testDescription: String { what }
+    }
+
+    private static let bad = [
+        Bad(what: "missing file", file: "gone.csv", code: .notFound, says: ["gone.csv"]),
+        Bad(
+            what: "truncated gzip", file: "cut.csv.gz", code: .invalidInput,
+            says: ["cut.csv.gz is cut off"]),
+        Bad(
+            what: "wrong column count", rows: "1,2\n", code: .invalidInput,
+            says: ["row 401 (line 402): 2 fields, the heading has 3"]),
+        Bad(
+            what: "NaN feature", rows: "1,2,low\nnan,2,low\n", code: .invalidInput,
+            says: ["row 402 (line 403), column x: nan is not a finite number"]),
+        Bad(
+            what: "unknown label", rows: "1,2,middle\n", code: .invalidInput,
+            says: ["row 401 (line 402), column kind: middle"]),
+        Bad(
+            what: "target not in schema", target: "colour", code: .invalidInput,
+            says: ["no column colour", "x, y, kind"]),
+        Bad(
+            what: "model that does not fit", model: "cnn", code: .invalidInput,
+            says: ["layer 0", "vector(2)"]),
+        Bad(
+            what: "diverging learning rate", model: "mlp", rate: "1e30", code: .invalidInput,
+            says: ["diverged at step", "lower the learning rate"]),
+    ]
+
+    @Test("bad input is named with its place, and nothing is written", arguments: bad)
+    func complaints(bad: Bad) throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let rows = try String(contentsOfFile: "\(folder)/data.csv", encoding: .utf8)
+        try write("bad.csv", rows + bad.rows)
+        // The first bytes of a gzip stream, and no more.
+        try Data([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab]).write(
+            to: URL(fileURLWithPath: "\(folder)/cut.csv.gz"))
+        let declaration = try String(contentsOfFile: "\(folder)/data.yaml", encoding: .utf8)
+        try write(
+            "bad.yaml",
+            declaration.replacing("data.csv", with: bad.file)
+                .replacing("column: kind", with: "column: \(bad.target)"))
+        let failure = #expect(throws: Failure.self) {
+            try TrainCommand.parse(
+                [
+                    "--dataset", "\(folder)/bad.yaml", "--model", bad.model, "--epochs", "2",
+                    "--batch-size", "50", "--learning-rate", bad.rate, "--no-privacy",
+                    "--output", "json", "--save", "\(folder)/n.safetensors",
+                ]
+            ).run()
+        }
+        #expect(failure?.code == bad.code)
+        for words in bad.says { #expect(failure?.text.contains(words) == true) }
+        #expect(!exists("n.safetensors"))
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+        #expect(!left.contains { $0.contains("partial") })
     }
 
     @Test("a data set is inspected")

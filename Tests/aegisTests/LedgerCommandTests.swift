@@ -79,6 +79,34 @@ struct LedgerCommandTests {
         #expect(await run("export", folder.path, "--to", "/nowhere/ledger.json") == 73)
     }
 
+    @Test("a ledger whose tail was cut off is named, by what the node's database knows")
+    func nodesOwnAnchor() async throws {
+        // What the node keeps: here one line more than the file still has.
+        let database = try NodeDatabase(path: folder.path + "/node.sqlite")
+        let export = try LedgerExport(
+            "chest", in: LedgerFile(reading: folder.path + "/ledger.sqlite"))
+        let head = try #require(LedgerVerify.anchor("2:\(export.head)"))
+        try database.setLedgerAnchor(head, of: "chest")
+        #expect(await run("show", folder.path) == 0)
+        #expect(await run("verify", folder.path) == 0)
+        try database.setLedgerAnchor(LedgerAnchor(sequence: 3, digest: .zero), of: "chest")
+        #expect(await run("show", folder.path) == 1)
+        #expect(await run("verify", folder.path) == 1)
+        #expect(await run("export", folder.path, "--to", folder.path + "/x.json") == 1)
+        // The file alone knows nothing of it, unless it is told whose it is.
+        let file = folder.path + "/ledger.sqlite"
+        #expect(await run("verify", file) == 0)
+        #expect(await run("verify", file, "--node", folder.path) == 1)
+        #expect(await run("verify", file, "--node", folder.path + "/nothing") == 66)
+        try database.setLedgerAnchor(LedgerAnchor(sequence: 1, digest: .zero), of: "chest")
+        #expect(await run("verify", folder.path) == 1)
+        // A whole ledger that is gone.
+        try database.setLedgerAnchor(head, of: "chest")
+        try database.setLedgerAnchor(LedgerAnchor(sequence: 0, digest: .zero), of: "hip")
+        #expect(await run("verify", folder.path) == 1)
+        #expect(await run("verify", folder.path, "--dataset", "chest") == 0)
+    }
+
     @Test("the audit's options are checked")
     func audit() async {
         for arguments in [["--trials", "10"], ["--canaries", "7"], ["--significance", "0"]] {

@@ -74,12 +74,37 @@ import aegis
         #expect(
             text == """
                 round,height,view,coordinator,participants,seconds,loss,accuracy,\
-                epsilon_north,epsilon_south
+                epsilon_north,epsilon_south,accuracy_north,accuracy_south,\
+                auc,f1,calibration_error,rmse,mae,r2
                 1,2,0,a-hospital-with-a-long-name,north south,2.250,0.600000,0.760000,\
-                1.250000,1.500000
-                2,3,1,a-hospital-with-a-long-name,north south,,,,,
+                1.250000,1.500000,0.750000,0.770000,,,,,,
+                2,3,1,a-hospital-with-a-long-name,north south,,,,,,,,,,,,,
 
                 """)
+    }
+
+    @Test("what else was measured: of the federation, and of each node where they differ")
+    func quality() {
+        let north = ModelQuality(records: 100, loss: 0.5, accuracy: 0.75, auc: 0.9, f1: 0.7)
+        var south = north
+        #expect(RoundTable.quality(Self.round(1)) == "")
+        #expect(Self.measured(north, south).split(separator: "\n").count == 3)
+        south.auc = 0.8
+        let text = Self.measured(north, south)
+        #expect(isNarrow(text) && text.split(separator: "\n").count == 5)
+        #expect(text.contains("all") && text.contains("0.8500") && text.contains("south"))
+        let numbers = ModelQuality(records: 10, loss: 0.1, rmse: 3, mae: 2, r2: 0.5)
+        #expect(Self.measured(numbers, numbers).contains("RMSE"))
+    }
+
+    private static func measured(_ north: ModelQuality, _ south: ModelQuality) -> String {
+        let round = round(7)
+        var measures = round.measures
+        (measures[0].quality, measures[1].quality) = (north, south)
+        return RoundTable.quality(
+            RoundView(
+                round: 7, height: 8, view: 0, coordinator: "north", participants: [],
+                model: nil, certificate: nil, measures: measures))
     }
 
     @Test("a watch shows each round once, and holds one back until it is measured")

@@ -19,6 +19,7 @@ struct AegisNodeCommand: AsyncParsableCommand {
         version: NodeVersion.text,
         subcommands: [
             JoinCommand.self, DatasetCommand.self, RunCommand.self, CheckCommand.self,
+            EvidenceCommand.self, LeaveCommand.self, MoveCommand.self,
         ])
 }
 

@@ -9,6 +9,10 @@ struct JoinCommand: AsyncParsableCommand {
             The key is made here and never leaves this directory. A join that fails leaves nothing
             behind.
 
+            A mesh that is being founded is joined through its admin, one that runs through any \
+            member: --peer, which may be repeated. There the node first follows and learns; an \
+            administrator promotes it to a participant (`aegis node promote`).
+
             Example:
               aegis-node join --token aegisjoin1_… --admin 127.0.0.1:8444 --dir north \\
                 --listen 127.0.0.1:7101
@@ -16,8 +20,10 @@ struct JoinCommand: AsyncParsableCommand {
 
     @Option(help: "The onboarding token, as `aegis token create` printed it.")
     var token: String
-    @Option(help: "host:port of the admin's mesh listener.")
-    var admin: String
+    @Option(help: "host:port of the admin's mesh listener, for a founding.")
+    var admin: String?
+    @Option(help: "host:port of a member's mesh listener, for a mesh that runs; repeatable.")
+    var peer: [String] = []
     @OptionGroup var directory: DirectoryOption
     @Option(help: "host:port this node listens on.")
     var listen: String
@@ -26,12 +32,26 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(help: "host:port for plain /healthz, /readyz and /metrics; none where not given.")
     var monitor: String?
 
+    func validate() throws {
+        guard (admin == nil) != peer.isEmpty else {
+            throw ValidationError("give --admin, or --peer for a mesh that runs")
+        }
+    }
+
     func run() async throws {
         try await reportingFailure {
-            let outcome = try await Joining(
-                token: token, admin: admin, directory: directory.dir, listen: listen,
-                advertise: advertise ?? listen, monitor: monitor
-            ).join()
+            let outcome: Joining.Outcome
+            if let admin {
+                outcome = try await Joining(
+                    token: token, admin: admin, directory: directory.dir, listen: listen,
+                    advertise: advertise ?? listen, monitor: monitor
+                ).join()
+            } else {
+                outcome = try await LiveJoining(
+                    token: token, peers: peer, directory: directory.dir, listen: listen,
+                    advertise: advertise ?? listen, monitor: monitor
+                ).join()
+            }
             print("joined mesh \(outcome.meshName) as \(outcome.name)")
             print("node id \(outcome.node)")
             print("next: aegis-node run --dir \(directory.dir)")

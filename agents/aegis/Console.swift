@@ -7,6 +7,9 @@ package enum Console {
 
     package static var outputIsTerminal: Bool { isatty(1) == 1 }
 
+    /// Whether somebody watches standard error.
+    package static var progressIsWelcome: Bool { isatty(2) == 1 }
+
     /// Columns of the terminal on standard output, 80 where there is none.
     package static var columns: Int {
         var size = winsize()

@@ -19,7 +19,7 @@ package struct Aegis: AsyncParsableCommand {
             RunCommand.self, DatasetCommand.self, BudgetCommand.self, RuleCommand.self,
             UserCommand.self, AuditCommand.self, WhoAmI.self, Preflight.self,
             TrainCommand.self, EvaluateCommand.self, BaselineCommand.self, DataCommand.self,
-            PrivacyCommand.self, AggregateCommand.self, CompletionCommand.self,
+            PrivacyCommand.self, AggregateCommand.self, VerifyCommand.self, CompletionCommand.self,
         ])
 
     package init() {}

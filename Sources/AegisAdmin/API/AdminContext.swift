@@ -10,7 +10,8 @@ package struct AdminContext: InitializableFromSource, Sendable {
 
     package init(source: ApplicationRequestContextSource) {
         channel = source.channel
+        let number = UInt64.random(in: .min ... .max)
         requestID = Hexadecimal.encode(
-            (0..<8).map { _ in UInt8.random(in: .min ... .max) })
+            (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
     }
 }

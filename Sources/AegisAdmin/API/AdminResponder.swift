@@ -24,10 +24,10 @@ package struct AdminResponder: HTTPResponder {
     package static let bodyBytesMax = 256 << 10
     private static let bodySeconds = 20
 
-    package init(_ table: RouteTable, desks: Desks, rates: RateSettings, logger: Logger) {
+    package init(_ table: RouteTable, desks: Desks, limiter: RateLimiter, logger: Logger) {
         self.table = table
         self.desks = desks
-        limiter = RateLimiter(rates)
+        self.limiter = limiter
         self.logger = logger
     }
 
@@ -152,6 +152,11 @@ package struct AdminResponder: HTTPResponder {
         if record == nil, route.method != .get { try await readBody(&visit) }
         let faults = FaultList()
         let query = QueryReader.read(visit.request.uri.query, route.query, faults)
+        if route.traits.contains(.matched),
+            !EntityTag.isList(visit.request.headers[.ifMatch] ?? "")
+        {
+            faults.add("If-Match", "must be the ETag of the answer that the change is of")
+        }
         let body = try RequestBodyReader.read(
             visit.body, type: visit.request.headers[.contentType], route, faults)
         guard faults.faults.isEmpty else {
@@ -162,8 +167,15 @@ package struct AdminResponder: HTTPResponder {
             parameters: visit.parameters, query: query, body: body, request: visit.request,
             now: visit.now)
         let desks = desks
-        let reply = try await CallRecord.$current.withValue(record) {
-            try await route.handler(desks, call)
+        let reply: Reply
+        if route.traits.contains(.shared) {
+            reply = try await desks.answers.value(
+                visit.request.uri.string, at: desks.revision
+            ) { try await route.handler(desks, call) }
+        } else {
+            reply = try await CallRecord.$current.withValue(record) {
+                try await route.handler(desks, call)
+            }
         }
         if route.method == .get, let tag = reply.headers[.eTag],
             let known = visit.request.headers[.ifNoneMatch], EntityTag.list(known, has: tag)

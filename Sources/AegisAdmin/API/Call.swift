@@ -60,12 +60,7 @@ package struct Call: Sendable {
     /// Refuses a change of a version that its sender hasn't seen.
     func requireMatch(_ current: some Encodable) throws {
         let tag = EntityTag.of(Array(try AegisAPI.encode(current)))
-        guard let match = request.headers[.ifMatch] else {
-            throw Problem(
-                .matchRequired, detail: "If-Match is missing",
-                hint: "send the ETag of the answer that the change is of")
-        }
-        guard EntityTag.list(match, has: tag) else {
+        guard let match = request.headers[.ifMatch], EntityTag.list(match, has: tag) else {
             throw Problem(.changed, detail: "it is now \(tag)", hint: "read it again")
         }
     }
@@ -79,8 +74,8 @@ package struct Call: Sendable {
         if let after = query["after"] {
             guard let index = items.firstIndex(where: { key($0) == after }) else {
                 throw Problem(
-                    .invalidRequest,
-                    faults: [FieldFault(field: "after", message: "is no `next` of this list")])
+                    .notFound, detail: "`after` is no `next` of this list",
+                    hint: "what it named may be gone; begin again without it")
             }
             start = index + 1
         }
@@ -96,6 +91,30 @@ package struct Call: Sendable {
 enum EntityTag {
     static func of(_ bytes: [UInt8]) -> String {
         "\"" + SHA256.digest(of: bytes).hexadecimal.prefix(16) + "\""
+    }
+
+    /// RFC 9110 §8.8.3 and §13.1.1: `*`, or tags with commas between them.
+    static let listPattern =
+        #"^(\*|(W/)?"[!#-~]{0,64}"([ \t]*,[ \t]*(W/)?"[!#-~]{0,64}"){0,15})$"#
+
+    static func isList(_ header: String) -> Bool {
+        if header == "*" { return true }
+        var rest = Array(header.utf8)[...]
+        func skipSpace() { rest = rest.drop { $0 == 0x20 || $0 == 0x09 } }
+        for _ in 0..<16 {
+            if rest.starts(with: "W/".utf8) { rest = rest.dropFirst(2) }
+            guard rest.first == 0x22 else { return false }
+            let tag = rest.dropFirst().prefix { (0x21...0x7e).contains($0) && $0 != 0x22 }
+            rest = rest.dropFirst(1 + tag.count)
+            guard tag.count <= 64, rest.first == 0x22 else { return false }
+            rest = rest.dropFirst()
+            if rest.isEmpty { return true }
+            skipSpace()
+            guard rest.first == 0x2c else { return false }
+            rest = rest.dropFirst()
+            skipSpace()
+        }
+        return false
     }
 
     /// Whether an `If-Match` or `If-None-Match` names `tag` or anything at all.

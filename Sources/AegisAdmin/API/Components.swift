@@ -3,16 +3,20 @@ import AegisIdentity
 
 /// The shapes that answers share, by the name they have in the OpenAPI document.
 package enum Components {
-    package static let schemas: [String: Schema] = [
+    package static let schemas: [String: Schema] = answers.merging(RunSchema.components) { $1 }
+
+    private static let answers: [String: Schema] = [
         "Health": .object([.init("status", .choice(["up"]))]),
         "Version": .object([.init("version", .text()), .init("api", .text())]),
         "Principal": principal, "Role": role, "User": user, "UserCertificate": userCertificate,
         "Credentials": credentials, "Mesh": mesh, "Participant": participant,
-        "NodeStatus": nodeStatus, "JoinToken": joinToken, "JoinTokenCreated": joinTokenCreated,
+        "NodeStatus": nodeStatus, "NodeRun": nodeRun, "NodeBudget": nodeBudget,
+        "NodeRound": nodeRound, "JoinToken": joinToken, "JoinTokenCreated": joinTokenCreated,
+        "Member": member,
         "Dataset": dataset, "Budget": budget, "Calibration": calibration,
         "AggregationRule": aggregationRule, "Run": run, "Round": round,
         "Certificate": certificate, "AuditRecord": auditRecord, "AuditHead": auditHead,
-        "AuditVerification": auditVerification, "Problem": problem,
+        "AuditVerification": auditVerification, "AuditWitness": auditWitness, "Problem": problem,
     ]
 
     package static func page(_ name: String) -> Schema {
@@ -28,6 +32,12 @@ package enum Components {
     private static let real = Schema.number(-1e300...1e300)
     private static let roles = Schema.choice(AdminRole.allCases.map(\.rawValue))
     private static let permissions = Schema.list(.choice(Permission.allCases.map(\.rawValue)))
+
+    private static let member = Schema.object([
+        .init("node", .text()), .init("name", .name), .init("address", .text()),
+        .init(
+            "standing", .choice(MemberView.Standing.allCases.map(\.rawValue))),
+    ])
 
     private static let principal = Schema.object([
         .init("name", .name), .init("role", roles), .init("permissions", permissions),
@@ -52,14 +62,11 @@ package enum Components {
     private static let credentials = Schema.object([
         .init("user", .name), .init("role", roles), .init("fingerprint", .digest),
         .init("expires_at", .time),
-        .init("certificate_pem", document), .init("private_key_pem", document),
-        .init("authority_pem", document),
-        .init("pkcs12", document, "PKCS#12 in base64, for a browser."),
+        .init("certificate_pem", .document), .init("private_key_pem", .document),
+        .init("authority_pem", .document),
+        .init("pkcs12", .document, "PKCS#12 in base64, for a browser."),
         .init("passphrase", .text(), "Of the PKCS#12 file. Shown once, kept nowhere."),
     ])
-
-    /// Text with line ends.
-    private static let document = Schema.any
 
     private static let mesh = Schema.object([
         .init("mesh", .text()), .init("name", .name),
@@ -73,25 +80,68 @@ package enum Components {
 
     private static let participant = Schema.object([
         .init("node", .text()), .init("name", .name), .init("address", .text()),
-        .init("joined_at", .time), .init("reachable", .boolean),
+        .init("joined_at", .time),
+        .init(
+            "standing", .choice(MemberView.Standing.allCases.map(\.rawValue)),
+            "In the mesh's roster; absent for who is no member.", required: false),
+        .init("reachable", .boolean),
         .init("last_seen", .time, required: false),
         .init("status", .named("NodeStatus"), "As the node tells it.", required: false),
     ])
 
-    /// What a node says of itself may grow with the node's version.
-    private static let nodeStatus = Schema.any
+    private static let nodeStatus = Schema.object([
+        .init("node", .text()), .init("name", .text()), .init("version", .text()),
+        .init("state", .choice(NodeStatus.State.allCases.map(\.rawValue))),
+        .init("height", height), .init("view", count), .init("peak_resident_megabytes", real),
+        .init("run", .named("NodeRun"), "The run it works on.", required: false),
+        .init("privacy", .list(.named("NodeBudget"))),
+        .init(
+            "refusals",
+            .list(
+                .object([
+                    .init("peer", .text()), .init("reason", .text()), .init("count", count),
+                ]))),
+        .init("rounds", .list(.named("NodeRound")), "The last ones."),
+        .init("dropped", dropped, "Whose updates the rule left out."),
+    ])
+
+    private static let nodeRun = Schema.object([
+        .init("id", .text()), .init("name", .text()), .init("round", count),
+        .init("rounds", count), .init("phase", .text()), .init("progress", .number(0...1)),
+        .init("coordinator", .text()), .init("waiting_for", .list(.text())),
+    ])
+
+    private static let nodeBudget = Schema.object([
+        .init("dataset", .text()), .init("epsilon", real), .init("delta", real),
+        .init("budget_epsilon", real), .init("noise", .text(), "fast or exact", required: false),
+    ])
+
+    private static let nodeRound = Schema.object([
+        .init("run", .text()), .init("round", count), .init("height", height),
+        .init("view", count), .init("coordinator", .text()),
+        .init("participants", .list(.text())), .init("seconds", real),
+        .init("loss", real, required: false), .init("accuracy", real, required: false),
+        .init("epsilon", real, required: false), .init("model", .text()),
+        .init("aggregation", explanation, required: false),
+    ])
+
+    private static let dropped = Schema.list(
+        .object([.init("peer", .text()), .init("dropped", count), .init("judged", count)]))
 
     private static let joinToken = Schema.object([
         .init("id", .text()), .init("name", .name),
         .init("state", .choice(["unused", "used", "expired", "revoked"])),
         .init("created_at", .time), .init("created_by", .text()), .init("expires_at", .time),
-        .init("used_by", .text(), required: false),
+        .init("used_by", .text(), required: false), .init("purpose", .text(), required: false),
     ])
 
     private static let joinTokenCreated = Schema.object([
         .init("id", .text()), .init("name", .name),
         .init("token", .text(), "Shown once, kept nowhere."), .init("expires_at", .time),
         .init("admin", .text(), "host:port of the admin's mesh listener."),
+        .init(
+            "peers", .list(.text()),
+            "host:port of members' mesh listeners, where the mesh is founded.", required: false),
     ])
 
     private static let dataset = Schema.object([
@@ -131,13 +181,8 @@ package enum Components {
             "noise_to_signal", real,
             "Of one step: above 1 a robust rule sees mostly noise.", required: false),
         .init("warnings", .list(.text()), "What is allowed but unwise."),
-        .init(
-            "dropped",
-            .list(
-                .object([
-                    .init("peer", .text()), .init("dropped", count), .init("judged", count),
-                ])), "How often the rule left out whom."),
-        .init("specification", .any, "What was submitted."),
+        .init("dropped", dropped, "How often the rule left out whom."),
+        .init("specification", .named("RunRequest"), "What was submitted."),
     ])
 
     private static let round = Schema.object([
@@ -151,9 +196,17 @@ package enum Components {
                     .init("node", .text()), .init("name", .text()), .init("seconds", real),
                     .init("loss", real, required: false), .init("accuracy", real, required: false),
                     .init("epsilon", real, required: false),
+                    .init("quality", quality, required: false),
                 ]))),
         .init("aggregation", explanation, "Whom the rule heard.", required: false),
+        .init("quality", quality, "Of the federation.", required: false),
     ])
+
+    private static let quality = Schema.object(
+        [.init("records", count), .init("loss", real)]
+            + ["accuracy", "auc", "f1", "calibration_error", "rmse", "mae", "r2"].map {
+                .init($0, real, required: false)
+            })
 
     private static let explanation = Schema.object([
         .init("rule", .text()), .init("score_meaning", .text()),
@@ -180,10 +233,21 @@ package enum Components {
 
     private static let auditHead = Schema.object([
         .init("sequence", height), .init("digest", .digest),
+        .init(
+            "witnessed", .named("AuditWitness"), "The newest that the mesh signed.",
+            required: false),
+    ])
+
+    private static let auditWitness = Schema.object([
+        .init("sequence", height), .init("digest", .digest),
+        .init("height", height, "Of the commit with the signatures."),
     ])
 
     private static let auditVerification = Schema.object([
         .init("intact", .boolean), .init("records", height), .init("head", .digest),
+        .init(
+            "witnessed", .named("AuditWitness"),
+            "The newest head signed by the mesh that the log was compared with.", required: false),
         .init("fault", .text(), required: false),
     ])
 

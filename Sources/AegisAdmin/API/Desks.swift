@@ -14,7 +14,13 @@ package struct Desks: Sendable {
     /// host:port of the mesh listener, which joiners are told.
     package let listen: String
 
+    /// Answers that are the same for everybody.
+    let answers = SnapshotCache<Reply>()
+
     var database: AdminDatabase { founding.database }
+
+    /// Grows with each change of the store and each look at the mesh.
+    var revision: UInt64 { database.revision &+ feed.revision }
 
     package init(
         mesh: MeshID, founding: FoundingDesk, runs: RunDesk, datasets: DatasetDesk,

@@ -15,7 +15,7 @@ package struct RateSettings: Codable, Hashable, Sendable {
 }
 
 /// Token buckets, one for each principal and kind of call.
-final class RateLimiter: Sendable {
+package final class RateLimiter: Sendable {
     private struct Bucket {
         var tokens: Double
         /// Milliseconds since 1970.
@@ -36,12 +36,14 @@ final class RateLimiter: Sendable {
         case waits(seconds: Int, isFirst: Bool)
     }
 
-    private let settings: RateSettings
+    private let settings: Mutex<RateSettings>
     private let buckets = Mutex<[Key: Bucket]>([:])
     /// Full buckets are forgotten beyond this.
     private static let bucketsMax = 4_096
 
-    init(_ settings: RateSettings) { self.settings = settings }
+    package init(_ settings: RateSettings) { self.settings = Mutex(settings) }
+
+    func change(_ settings: RateSettings) { self.settings.withLock { $0 = settings } }
 
     func take(_ kind: Kind, of principal: String, now: UInt64) -> Verdict {
         let (size, perMillisecond) = rate(kind)
@@ -66,6 +68,7 @@ final class RateLimiter: Sendable {
     }
 
     private func rate(_ kind: Kind) -> (size: Double, perMillisecond: Double) {
+        let settings = settings.withLock { $0 }
         switch kind {
         case .sensitive:
             let perMinute = Double(settings.sensitivePerMinute)

@@ -48,6 +48,7 @@ package struct Reply: Sendable {
     }
 
     static let nothing = Reply(status: 204)
+    static let accepted = Reply(status: 202)
 
     private mutating func attach(_ fileName: String) {
         headers[.contentDisposition] = "attachment; filename=\"\(fileName)\""

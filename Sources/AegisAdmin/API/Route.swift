@@ -34,6 +34,8 @@ package struct Route: Sendable {
         package static let checksBody = Traits(rawValue: 256)
         /// Never ends by itself.
         package static let stream = Traits(rawValue: 512)
+        /// The answer is the same for everybody until something changes: it is made once.
+        package static let shared = Traits(rawValue: 1_024)
     }
 
     /// What one part of the query string may be.

@@ -7,13 +7,17 @@ import AegisIdentity
 package indirect enum Schema: Sendable {
     /// `says` is what a message calls a right value.
     case text(pattern: String? = nil, length: ClosedRange<Int>? = nil, says: String? = nil)
+    /// Text of a form of its own: `isValid` is what `pattern` says.
+    case word(pattern: String, says: String, isValid: @Sendable (String) -> Bool)
+    /// Text with line ends.
+    case document
     case choice([String])
     case integer(ClosedRange<Int>)
     case number(ClosedRange<Double>)
     case boolean
     case time
     case digest
-    case list(Schema, max: Int? = nil)
+    case list(Schema, min: Int = 0, max: Int? = nil)
     case object([Field])
     /// A component of the document by name.
     case named(String)
@@ -58,6 +62,9 @@ extension Schema {
                 members["maxLength"] = .integer(Int64(length.upperBound))
             }
             return .object(members)
+        case .word(let pattern, _, _):
+            return .object(["type": "string", "pattern": .text(pattern)])
+        case .document: return .object(["type": "string"])
         case .choice(let words):
             return .object(["type": "string", "enum": .array(words.map { .text($0) })])
         case .integer(let range):
@@ -73,8 +80,9 @@ extension Schema {
         case .boolean: return .object(["type": "boolean"])
         case .time: return .object(["type": "string", "format": "date-time"])
         case .digest: return .object(["type": "string", "pattern": "^sha256:[0-9a-f]{64}$"])
-        case .list(let element, let max):
+        case .list(let element, let min, let max):
             var members: [String: JSONValue] = ["type": "array", "items": element.json]
+            if min > 0 { members["minItems"] = .integer(Int64(min)) }
             if let max { members["maxItems"] = .integer(Int64(max)) }
             return .object(members)
         case .object(let fields): return Self.json(of: fields)
@@ -114,6 +122,8 @@ extension Schema {
         case .text(_, let length, let says):
             says ?? length.map { "text of \($0.lowerBound) to \($0.upperBound) characters" }
                 ?? "text"
+        case .word(_, let says, _): says
+        case .document: "text"
         case .choice(let words):
             words.count == 1
                 ? words[0]
@@ -124,7 +134,7 @@ extension Schema {
         case .boolean: "true or false"
         case .time: "a time like 2026-03-01T09:30:00Z"
         case .digest: "sha256: and 64 hexadecimal digits"
-        case .list(let element, _): "a list, each " + element.expectation
+        case .list(let element, _, _): "a list, each " + element.expectation
         case .object: "an object"
         case .named(let name): "a " + name
         case .either(let schemas): schemas.map(\.expectation).joined(separator: ", or ")
@@ -136,8 +146,10 @@ extension Schema {
     func check(_ value: JSONValue, at path: String = "", _ faults: FaultList) {
         switch self {
         case .object(let fields): Self.check(value, fields, at: path, faults)
-        case .list(let element, let max):
-            guard case .array(let elements) = value, elements.count <= max ?? .max else {
+        case .list(let element, let min, let max):
+            guard case .array(let elements) = value, elements.count >= min,
+                elements.count <= max ?? .max
+            else {
                 return fault(value, path, faults)
             }
             for (index, item) in elements.enumerated() {
@@ -168,6 +180,8 @@ extension Schema {
             guard length?.contains(text.unicodeScalars.count) ?? true else { return false }
             // No character that could start a line or a colour somewhere it is shown.
             return !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+        case (.word(_, _, let isValid), .text(let text)): return isValid(text)
+        case (.document, .text): return true
         case (.choice(let words), .text(let text)): return words.contains(text)
         case (.integer(let range), .integer(let number)):
             return Int(exactly: number).map(range.contains) ?? false

@@ -1,4 +1,4 @@
-/// Reads the times of RFC 3339 in UTC: `2026-03-01T09:30:00Z`, `…00.250Z`, and a date alone.
+/// Reads the times of RFC 3339: `2026-03-01T09:30:00Z`, `…00.250+01:00`, and a date alone, in UTC.
 enum TimeReader {
     /// Milliseconds since 1970; what is before is 1970.
     static func milliseconds(_ text: String) -> UInt64? {
@@ -10,21 +10,33 @@ enum TimeReader {
         else { return nil }
         let midnight = UInt64(max(0, daysSince1970(year, month, day))) * 86_400_000
         if bytes.count == 10 { return midnight }
-        guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[10] == UInt8(ascii: "T"),
-            bytes[13] == colon, bytes[16] == colon, let hour = number(bytes[11..<13]),
+        guard bytes.count >= 20, bytes[10] | 0x20 == UInt8(ascii: "t"), bytes[13] == colon,
+            bytes[16] == colon, let hour = number(bytes[11..<13]),
             let minute = number(bytes[14..<16]), let second = number(bytes[17..<19]),
-            hour < 24, minute < 60, second < 60
+            hour < 24, minute < 60, second < 61
         else { return nil }
+        var rest = bytes[19...]
         var milliseconds = 0
-        if bytes.count > 20 {
-            let digits = bytes[20..<(bytes.count - 1)]
-            guard bytes[19] == UInt8(ascii: "."), (1...9).contains(digits.count),
-                number(digits) != nil
-            else { return nil }
+        if rest.first == UInt8(ascii: ".") {
+            let digits = rest.dropFirst().prefix { (zero...UInt8(ascii: "9")).contains($0) }
+            guard (1...18).contains(digits.count) else { return nil }
             milliseconds = number((Array(digits) + [zero, zero])[0..<3]) ?? 0
+            rest = rest.dropFirst(1 + digits.count)
         }
-        return midnight
-            + UInt64(((hour * 60 + minute) * 60 + second) * 1_000 + milliseconds)
+        guard let offset = offset(Array(rest)) else { return nil }
+        let local =
+            Int(midnight) + ((hour * 60 + minute) * 60 + second) * 1_000 + milliseconds
+        return UInt64(max(0, local - offset * 60_000))
+    }
+
+    /// Minutes east of Greenwich: `Z`, `+01:00`.
+    private static func offset(_ bytes: [UInt8]) -> Int? {
+        if bytes.count == 1, bytes[0] | 0x20 == UInt8(ascii: "z") { return 0 }
+        guard bytes.count == 6, bytes[0] == UInt8(ascii: "+") || bytes[0] == dash,
+            bytes[3] == colon, let hours = number(bytes[1..<3]),
+            let minutes = number(bytes[4..<6]), hours < 24, minutes < 60
+        else { return nil }
+        return (bytes[0] == dash ? -1 : 1) * (hours * 60 + minutes)
     }
 
     private static let dash = UInt8(ascii: "-")

@@ -81,21 +81,32 @@ extension AdminDatabase {
         }
     }
 
+    /// With what the mesh has signed of it.
+    package func witnessedHead() async throws -> AuditHeadView {
+        var head = try await auditHead()
+        head.witnessed = try await lastWitness()
+        return head
+    }
+
     /// Walks the whole chain, a stretch at a time, so that writers are not held up.
     package func verifyAudit() async throws -> AuditVerificationView {
-        var chain = AuditChain { SHA256.digest(of: $0).description }
-        while true {
-            let lines = try await auditLines(after: chain.sequence, limit: 5_000)
-            do {
-                for (_, line) in lines { try chain.take(line) }
-            } catch {
-                return AuditVerificationView(
-                    intact: false, records: chain.sequence, head: chain.head,
-                    fault: "\(error)")
-            }
-            if lines.count < 5_000 { break }
+        var chain = AuditChain(witnesses: try await auditWitnesses()) {
+            SHA256.digest(of: $0).description
         }
-        return AuditVerificationView(intact: true, records: chain.sequence, head: chain.head)
+        do {
+            while true {
+                let lines = try await auditLines(after: chain.sequence, limit: 5_000)
+                for (_, line) in lines { try chain.take(line) }
+                if lines.count < 5_000 { break }
+            }
+            try chain.finish()
+        } catch let fault as AuditChain.Fault {
+            return AuditVerificationView(
+                intact: false, records: chain.sequence, head: chain.head,
+                witnessed: chain.witnessed, fault: "\(fault)")
+        }
+        return AuditVerificationView(
+            intact: true, records: chain.sequence, head: chain.head, witnessed: chain.witnessed)
     }
 }
 

@@ -11,7 +11,7 @@ enum AuditPage {
         query.limit = 51
         let found = try await desks.database.audit(query)
         let records = Array(found.prefix(50))
-        let head = try await desks.database.auditHead()
+        let head = try await desks.database.witnessedHead()
         let actions: HTML = """
             <button class="button" type="button" data-verify>Verify the chain</button>\
             <a class="button" href="/api/v1/audit/export" download>Export</a>
@@ -21,9 +21,15 @@ enum AuditPage {
             Parts.head(
                 "Audit",
                 lead: "\(Int(head.sequence)) records, each chained to the one before · head "
-                    + "\(Parts.digest(head.digest))", actions: actions)
+                    + "\(Parts.digest(head.digest)) · \(witnessed(head.witnessed))",
+                actions: actions)
                 + filter(call) + list(records)
                 + more(found.count > 50 ? records.last?.sequence : nil, call))
+    }
+
+    private static func witnessed(_ witness: AuditWitnessView?) -> HTML {
+        guard let witness else { return "not yet signed by the mesh" }
+        return "signed by the mesh up to \(Int(witness.sequence)), at height \(witness.height)"
     }
 
     private static func filter(_ call: Call) -> HTML {

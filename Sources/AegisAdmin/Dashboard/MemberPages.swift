@@ -15,32 +15,44 @@ enum ParticipantsPage {
                 lead: open
                     ? "The founding is open: whoever has a token can join."
                     : "The roster is committed; its members vouch for each other.")
-                + Parts.panel("Nodes", id: "nodes", NodeTable.html(nodes, mesh: mesh))
-                + (open && principal.has(.manageTokens) ? create : "")
+                + Parts.panel(
+                    "Nodes", id: "nodes",
+                    NodeTable.html(
+                        nodes, mesh: mesh, acts: principal.has(.manageMembers)))
+                + (mesh.state != .signing && principal.has(.manageTokens)
+                    ? create(isFounded: !open) : "")
                 + Parts.panel(
                     "Join tokens", id: "tokens", note: "Only their public keys are kept here",
                     list(tokens, principal)))
     }
 
-    private static let create: HTML = Parts.panel(
-        "Make a token",
-        """
-        <form class="row" data-api="POST /api/v1/join-tokens" data-idempotent data-show="token">
-        \(Parts.field("name", "Participant", hint: "its name in the mesh",
+    /// Who joins a founded mesh does so through a member, and is promoted when it is ready.
+    private static func create(isFounded: Bool) -> HTML {
+        let through: HTML =
+            isFounded
+            ? "--peer <span data-is=\"peers\"></span>" : "--admin <span data-is=\"admin\"></span>"
+        return Parts.panel(
+            "Make a token",
+            """
+            <form class="row" data-api="POST /api/v1/join-tokens" data-idempotent data-show="token">
+            \(Parts.field("name", "Participant", hint: "its name in the mesh",
             Parts.nameInput()))
-        \(Parts.field("expires_seconds", "Can be used for",
+            \(Parts.field("expires_seconds", "Can be used for",
             Parts.select("expires_seconds", Parts.options([
                 ("3600", "an hour"), ("14400", "four hours"), ("86400", "a day"),
             ]), "data-number")))
-        <button class="button primary">Make token</button>
-        </form>
-        <template data-secret="token"><div class="secret"><h3>For \
-        <span data-is="name"></span>, shown once</h3><pre data-is="token"></pre>\
-        <button class="button" type="button" data-copy>Copy\
-        </button><p>On the participant's machine:</p><pre>aegis-node join --token TOKEN \
-        --admin <span data-is="admin"></span> --dir <span data-is="name"></span> --listen HOST:PORT\
-        </pre></div></template>
-        """)
+            \(Parts.field("purpose", "Purpose", hint: "for people; may be empty",
+            "<input id=\"f-purpose\" name=\"purpose\" maxlength=\"200\">"))
+            <button class="button primary">Make token</button>
+            </form>
+            <template data-secret="token"><div class="secret"><h3>For \
+            <span data-is="name"></span>, shown once</h3><pre data-is="token"></pre>\
+            <button class="button" type="button" data-copy>Copy\
+            </button><p>On the participant's machine:</p><pre>aegis-node join --token TOKEN \
+            \(through) --dir <span data-is="name"></span> --listen HOST:PORT\
+            </pre></div></template>
+            """)
+    }
 
     private static func list(_ tokens: [JoinTokenView], _ principal: Principal) -> HTML {
         guard !tokens.isEmpty else {
@@ -51,7 +63,7 @@ enum ParticipantsPage {
             label: "Join tokens",
             rows: tokens.reversed().map { token in
                 [
-                    "<span class=\"name\"><b>\(token.name)</b>\(Parts.id(token.id))</span>",
+                    Self.name(of: token),
                     Parts.pill(
                         token.state.rawValue,
                         token.state == .used ? "good" : token.state == .unused ? "live" : ""),
@@ -62,6 +74,14 @@ enum ParticipantsPage {
                         ? revoke(token) : "",
                 ]
             })
+    }
+
+    private static func name(of token: JoinTokenView) -> HTML {
+        let purpose = token.purpose ?? ""
+        return """
+            <span class="name"><b>\(token.name)</b>\(Parts.id(token.id))\
+            <small>\(purpose)</small></span>
+            """
     }
 
     private static func revoke(_ token: JoinTokenView) -> HTML {

@@ -61,9 +61,25 @@ enum NewRunPage {
             \(Parts.field("model", "Model", hint: "trained from a public seed",
                 Parts.select("model", Parts.options([
                     ("mlp", "Multilayer perceptron"), ("softmax", "Softmax regression"),
+                    ("cnn", "Convolutional, for 28 × 28 images"), ("layers", "Layers of my own"),
+                    ("none", "None: measure the mesh"),
                 ]))))
             \(Parts.field("model.hidden", "Hidden widths", hint: "ReLU layers, separated by commas",
                 "<input id=\"f-model.hidden\" name=\"model.hidden\" value=\"64\">"))
+            \(Parts.field("model.layers", "Layers", hint: "JSON, as docs/RUN.md has them",
+                "<textarea id=\"f-model.layers\" name=\"model.layers\" rows=\"4\" "
+                    + "spellcheck=\"false\">[{\"type\": \"dense\", \"outputs\": 32}, "
+                    + "{\"type\": \"relu\"}, {\"type\": \"dense\", \"outputs\": 10}]"
+                    + "</textarea>"))
+            \(Parts.field("model.parameters", "Parameters", hint: "of the fixed update",
+                "<input id=\"f-model.parameters\" name=\"model.parameters\" type=\"number\" "
+                    + "min=\"1\" value=\"1000\">"))
+            \(Parts.field("records.shape", "Record shape",
+                hint: "features, or channels, rows, columns",
+                "<input id=\"f-records.shape\" name=\"records.shape\" value=\"1, 28, 28\">"))
+            \(Parts.field("records.classes", "Classes",
+                "<input id=\"f-records.classes\" name=\"records.classes\" type=\"number\" "
+                    + "min=\"2\" max=\"256\" value=\"10\">"))
             </div><datalist id="datasets">\(HTML.all(names))</datalist>
             """
     }

@@ -125,7 +125,8 @@ enum OverviewPage {
 
 /// The nodes with all that matters of them.
 enum NodeTable {
-    static func html(_ nodes: [ParticipantView], mesh: MeshView) -> HTML {
+    /// `acts`: with buttons that end what the admin has to do with a node.
+    static func html(_ nodes: [ParticipantView], mesh: MeshView, acts: Bool = false) -> HTML {
         guard !nodes.isEmpty else {
             return Parts.empty("Nobody has joined", "Make a token for each participant.")
         }
@@ -133,7 +134,8 @@ enum NodeTable {
             [
                 .init("Node"), .init("State"), .init("Works on"), .init("Height", number: true),
                 .init("Memory", number: true), .init("Privacy budget"),
-            ], label: "Nodes", rows: nodes.map { row($0, height: mesh.height) })
+            ] + (acts ? [.init("")] : []), label: "Nodes",
+            rows: nodes.map { row($0, height: mesh.height) + (acts ? [Self.acts($0)] : []) })
     }
 
     private static func row(_ node: ParticipantView, height: UInt64) -> [HTML] {
@@ -142,9 +144,11 @@ enum NodeTable {
         let last = node.lastSeen.map { "last seen " + Parts.time($0) } ?? "not seen yet"
         return [
             "<span class=\"name\"><b>\(node.name)</b>\(Parts.id(node.node))</span>",
-            node.reachable
-                ? Parts.pill(status?.state.rawValue ?? "up", tone(status?.state))
-                : Parts.pill("silent", "bad") + "<small>\(last)</small>",
+            node.standing.map { $0 != .participant } ?? false
+                ? Parts.pill(node.standing?.rawValue ?? "", "warn")
+                : node.reachable
+                    ? Parts.pill(status?.state.rawValue ?? "up", tone(status?.state))
+                    : Parts.pill("silent", "bad") + "<small>\(last)</small>",
             work(status?.run),
             behind > 1
                 ? "\(status?.height ?? 0)<small class=\"warn-text\"> −\(behind)</small>"
@@ -152,6 +156,29 @@ enum NodeTable {
             "\(Parts.number(status?.peakResidentMegabytes, 0))<small> MB</small>",
             budgets(status?.privacy ?? []),
         ]
+    }
+
+    private static func acts(_ node: ParticipantView) -> HTML {
+        func act(_ verb: String, _ label: String, _ question: String, asks: Bool = true) -> HTML {
+            """
+            <form data-api="POST /api/v1/members/\(node.name)/\(verb)" data-done="reload" \
+            data-confirm="\(question)"\(asks ? " data-ask=\"reason\"" as HTML : "")>\
+            <button class="button small">\(label)</button></form>
+            """
+        }
+        let first: HTML
+        switch node.standing {
+        case nil: return ""
+        case .participant: first = act("suspend", "Suspend", "Let the vote of \(node.name) rest?")
+        case .suspended:
+            first = act("resume", "Resume", "Give \(node.name) its vote back?", asks: false)
+        case .ready: first = act("promote", "Promote", "Give \(node.name) a vote?", asks: false)
+        case .learner, .observer: first = ""
+        }
+        let evict = act(
+            "evict", "Evict", "Take \(node.name) out of the mesh, for good? It can never come back."
+        )
+        return "<span class=\"row-acts\">\(first)\(evict)</span>"
     }
 
     private static func tone(_ state: NodeStatus.State?) -> String {

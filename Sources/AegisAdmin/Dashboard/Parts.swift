@@ -96,6 +96,9 @@ enum Parts {
         value.map { Decimal.fixed($0, places: places) } ?? "–"
     }
 
+    /// `1e-5`, not `1e-05`.
+    static func small(_ value: Double) -> String { "\(value)".replacing("e-0", with: "e-") }
+
     static func percent(_ value: Double?) -> String {
         value.map { Decimal.fixed($0 * 100, places: 1) + " %" } ?? "–"
     }

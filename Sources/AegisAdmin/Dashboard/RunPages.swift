@@ -143,7 +143,7 @@ enum RunPage {
             Parts.Vital("Loss", "\(Parts.number(run.loss, 4))", note: "mean of the nodes"),
             Parts.Vital(
                 "ε spent", "\(Parts.number(run.epsilonMax, 3))",
-                note: run.delta.map { delta -> HTML in "most of any node, δ \("\(delta)")" }
+                note: run.delta.map { delta -> HTML in "most of any node, δ \(Parts.small(delta))" }
                     ?? "no privacy was asked for"),
             Parts.Vital(
                 "Seconds a round", "\(Parts.number(mean, 2))", note: "slowest node, last ten"),
@@ -265,7 +265,7 @@ enum RunPage {
         var facts: [(String, String)] = [
             ("Data set", run.dataset), ("Rounds", "\(run.rounds)"),
             ("Noise multiplier σ", Parts.number(run.noiseMultiplier, 4)),
-            ("δ", run.delta.map { "\($0)" } ?? "–"), ("Id", run.id),
+            ("δ", run.delta.map(Parts.small) ?? "–"), ("Id", run.id),
         ]
         if let model = run.model { facts.append(("Model", model)) }
         let items = facts.map { "<dt>\($0)</dt><dd>\($1)</dd>" as HTML }

@@ -23,13 +23,14 @@ package struct FoundingDesk: Sendable {
 
     /// A token for one participant. `now` in milliseconds since 1970, here and below.
     package func createToken(
-        name: String, seconds: Int, by actor: String, now: UInt64
+        name: String, seconds: Int, purpose: String = "", by actor: String, now: UInt64
     ) async throws -> JoinToken {
         let token = try JoinToken.mint(
             mesh: founding.statement.mesh, founding: founding.digest,
             notAfter: now / 1_000 + UInt64(seconds))
         do {
-            try await database.insertGrant(TokenGrant(of: token, name: name), at: now, by: actor)
+            try await database.insertGrant(
+                TokenGrant(of: token, name: name), purpose: purpose, at: now, by: actor)
         } catch let error as MembershipError { throw Self.problem(error) }
         return token
     }

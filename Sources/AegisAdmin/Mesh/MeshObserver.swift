@@ -20,7 +20,15 @@ package actor MeshObserver {
     package struct Chain: Sendable {
         package var state: ChainState
         package let genesis: Digest
-        package let roster: Roster
+        package let founders: Roster
+
+        /// As the chain has it by now.
+        package var roster: Roster { state.roster }
+
+        /// Of whoever is or was in the roster that is known here.
+        package func name(of node: NodeID) -> String? {
+            roster.name(of: node) ?? founders.name(of: node)
+        }
         package var fork: String?
     }
 
@@ -28,6 +36,7 @@ package actor MeshObserver {
     private let calls: any MeshCalls
     private let blobs: BlobStore
     private let logger: Logger
+    private let witness: AuditWitness?
     /// Told after each look, whether anything was new or not.
     private let afterLook: @Sendable () -> Void
     private var rules: MeshRules?
@@ -44,12 +53,13 @@ package actor MeshObserver {
 
     package init(
         desk: FoundingDesk, calls: any MeshCalls, blobs: BlobStore, logger: Logger,
-        afterLook: @escaping @Sendable () -> Void = {}
+        witness: AuditWitness? = nil, afterLook: @escaping @Sendable () -> Void = {}
     ) {
         self.desk = desk
         self.calls = calls
         self.blobs = blobs
         self.logger = logger
+        self.witness = witness
         self.afterLook = afterLook
     }
 
@@ -64,7 +74,8 @@ package actor MeshObserver {
     /// Nil until the mesh is founded.
     package func meshRules() async throws -> MeshRules? {
         _ = try await loadGenesis()
-        return rules
+        guard let state = observed?.state else { return rules }
+        return rules?.at(state)
     }
 
     /// Looks once a second until cancelled, more often while somebody may be watching a run.
@@ -79,18 +90,24 @@ package actor MeshObserver {
 
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
-        guard try await loadGenesis(), let rules else { return }
-        await askAll(rules.roster)
-        let before = observed?.state.height
-        for (node, status) in heights(rules.roster) {
-            guard status > observed?.state.height ?? .max else { continue }
+        guard try await loadGenesis(), let rules, let observed else { return }
+        await askAll(observed.roster)
+        let before = observed.state.height
+        let runs = observed.state.finished.last?.run
+        for (node, status) in heights(observed.roster) {
+            guard status > self.observed?.state.height ?? .max else { continue }
             await follow(node, rules: rules)
         }
         // What nodes measured in a round that was not committed when they were asked.
-        if observed?.state.height != before { await askAll(rules.roster) }
+        let roster = self.observed?.roster ?? observed.roster
+        if self.observed?.state.height != before { await askAll(roster) }
         try await keepMeasures()
-        try await sendCommands(rules.roster)
-        await fetchFinalModel(rules.roster)
+        if let witness, let state = self.observed?.state {
+            try await witness.prepare(
+                after: state, justEnded: state.finished.last?.run != runs, now: Timestamp.now())
+        }
+        try await sendCommands(roster)
+        await fetchFinalModel(roster)
     }
 
     /// True once the mesh is founded: its rules are known, what was seen before is replayed.
@@ -106,7 +123,7 @@ package actor MeshObserver {
         // Somebody else may have loaded it while this call waited for the database.
         guard self.rules == nil else { return true }
         observed = Chain(
-            state: try rules.replay(records), genesis: genesis.digest, roster: rules.roster,
+            state: try rules.replay(records), genesis: genesis.digest, founders: rules.roster,
             fork: fork)
         self.rules = rules
         return true
@@ -114,9 +131,10 @@ package actor MeshObserver {
 
     private func askAll(_ roster: Roster) async {
         let calls = calls
+        let entries = roster.members
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
-            for entry in roster.entries {
+            for entry in entries {
                 group.addTask {
                     do {
                         let bytes = try await calls.get(
@@ -150,10 +168,9 @@ package actor MeshObserver {
 
     /// Who is furthest first.
     private func heights(_ roster: Roster) -> [(RosterEntry, UInt64)] {
-        roster.entries.compactMap { entry -> (RosterEntry, UInt64)? in
-            guard let node = seen[entry.node], node.reachable, let status = node.status else {
-                return nil
-            }
+        roster.members.compactMap { entry -> (RosterEntry, UInt64)? in
+            guard let node = seen[entry.node], node.reachable, let status = node.status
+            else { return nil }
             return (entry, status.height)
         }.sorted { $0.1 > $1.1 }
     }
@@ -184,6 +201,7 @@ package actor MeshObserver {
         _ record: CommitRecord, from node: RosterEntry, rules: MeshRules
     ) async throws {
         guard let state = observed?.state else { return }
+        let rules = rules.at(state)
         let commit = try rules.verify(record, extending: state)
         let entries = rules.roster.entries
         try await database.insertCommit(
@@ -259,14 +277,12 @@ package actor MeshObserver {
 
     /// To everybody, again and again, until a quorum has committed it or it has expired.
     private func sendCommands(_ roster: Roster) async throws {
-        let now = Timestamp.now()
-        let pending = try await database.commands()
-            .filter { $0.committedHeight == nil && $0.expiresAt > now }
+        let pending = try await database.pendingCommands(now: Timestamp.now())
         guard !pending.isEmpty else { return }
         let body = CBOR.array(pending.map { .bytes($0.envelope) }).encoded
         let calls = calls
         await withTaskGroup(of: Void.self) { group in
-            for entry in roster.entries where seen[entry.node]?.reachable == true {
+            for entry in roster.members where seen[entry.node]?.reachable == true {
                 group.addTask {
                     // One that is lost is sent again at the next look.
                     try? await calls.post("/mesh/v1/statements", body, to: entry)
@@ -283,8 +299,8 @@ package actor MeshObserver {
     /// Whether the blob is here, or could be had from somebody.
     package func fetchModel(_ model: Digest) async -> Bool {
         if blobs.contains(model) { return true }
-        guard let rules else { return false }
-        for entry in rules.roster.entries where seen[entry.node]?.reachable == true {
+        guard let observed else { return false }
+        for entry in observed.roster.members where seen[entry.node]?.reachable == true {
             do {
                 try await calls.fetch(model, from: entry, into: blobs)
                 return true

@@ -1,9 +1,19 @@
+import AegisTelemetry
 import Synchronization
 
 /// What the admin counts about itself, as Prometheus reads it (text format 0.0.4).
 package final class AdminMetrics: Sendable {
+    private struct Answer: Hashable, Comparable {
+        let method: String
+        let status: Int
+
+        static func < (one: Answer, other: Answer) -> Bool {
+            (one.method, one.status) < (other.method, other.status)
+        }
+    }
+
     private struct Counts {
-        var requests: [String: Int] = [:]
+        var requests: [Answer: Int] = [:]
         var buckets = [Int](repeating: 0, count: AdminMetrics.bounds.count + 1)
         var seconds = 0.0
         var streams = 0
@@ -18,7 +28,7 @@ package final class AdminMetrics: Sendable {
 
     func answered(method: String, status: Int, seconds: Double) {
         counts.withLock { counts in
-            counts.requests["method=\"\(method)\",status=\"\(status)\"", default: 0] += 1
+            counts.requests[Answer(method: method, status: status), default: 0] += 1
             let index = Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count
             counts.buckets[index] += 1
             counts.seconds += seconds
@@ -44,108 +54,73 @@ package final class AdminMetrics: Sendable {
         let nodes: [Node]
         let activeRun: (name: String, round: Int)?
         let auditRecords: Int64
+        let auditWitnessed: Int64
     }
 
     func text(_ mesh: Mesh) -> String {
-        var page = Page()
+        var page = PrometheusText()
         let counts = counts.withLock { $0 }
-        page.family("aegis_admin_requests_total", "counter", "Answered requests.")
-        for (labels, count) in counts.requests.sorted(by: { $0.key < $1.key }) {
-            page.sample("aegis_admin_requests_total", labels, "\(count)")
-        }
-        page.family("aegis_admin_request_seconds", "histogram", "Time to an answer.")
-        var sum = 0
-        for (index, bound) in Self.bounds.enumerated() {
-            sum += counts.buckets[index]
-            page.sample("aegis_admin_request_seconds_bucket", "le=\"\(bound)\"", "\(sum)")
-        }
-        sum += counts.buckets[Self.bounds.count]
-        page.sample("aegis_admin_request_seconds_bucket", "le=\"+Inf\"", "\(sum)")
-        page.sample("aegis_admin_request_seconds_sum", nil, "\(counts.seconds)")
-        page.sample("aegis_admin_request_seconds_count", nil, "\(sum)")
-        page.gauge("aegis_admin_event_streams", "Open event streams.", counts.streams)
-        page.family(
-            "aegis_admin_audit_file_failures_total", "counter",
-            "Times the audit files could not be written.")
-        page.sample("aegis_admin_audit_file_failures_total", nil, "\(counts.auditFileFailures)")
-        page.gauge("aegis_admin_audit_records", "Records in the audit log.", mesh.auditRecords)
-        page.gauge("aegis_mesh_height", "Commits of the mesh.", mesh.height)
-        page.gauge(
-            "aegis_mesh_fork", "1 if two certified values of one height were seen.",
+        page.add(
+            "aegis_admin_requests_total", .counter, help: "Answered requests.",
+            counts.requests.sorted { $0.key < $1.key }.map { request, count in
+                .init(
+                    Double(count),
+                    labels: ["method": request.method, "status": "\(request.status)"])
+            })
+        page.addHistogram(
+            "aegis_admin_request_seconds", help: "Time to an answer.", bounds: Self.bounds,
+            counts: counts.buckets, sum: counts.seconds)
+        page.add(
+            "aegis_admin_event_streams", .gauge, help: "Open event streams.",
+            Double(counts.streams))
+        page.add(
+            "aegis_admin_audit_file_failures_total", .counter,
+            help: "Times the audit files could not be written.", Double(counts.auditFileFailures))
+        page.add(
+            "aegis_admin_audit_records", .gauge, help: "Records in the audit log.",
+            Double(mesh.auditRecords))
+        page.add(
+            "aegis_admin_audit_witnessed_records", .gauge,
+            help: "Records of the audit log up to the newest that the mesh has signed.",
+            Double(mesh.auditWitnessed))
+        page.add(
+            "aegis_mesh_height", .gauge, help: "Commits of the mesh.", Double(mesh.height))
+        page.add(
+            "aegis_mesh_fork", .gauge, help: "1 if two certified values of one height were seen.",
             mesh.hasFork ? 1 : 0)
-        page.nodes(mesh.nodes)
-        page.family("aegis_run_round", "gauge", "Rounds committed in the active run.")
-        if let run = mesh.activeRun {
-            page.sample("aegis_run_round", "run=\(Page.quoted(run.name))", "\(run.round)")
-        }
+        Self.add(mesh.nodes, to: &page)
+        page.add(
+            "aegis_run_round", .gauge, help: "Rounds committed in the active run.",
+            mesh.activeRun.map { [.init(Double($0.round), labels: ["run": $0.name])] } ?? [])
         return page.text
     }
 
-    private struct Page {
-        var text = ""
-
-        mutating func family(_ name: String, _ kind: String, _ help: String) {
-            text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+    private static func add(_ nodes: [Mesh.Node], to page: inout PrometheusText) {
+        func add(_ name: String, _ help: String, _ value: (Mesh.Node) -> Double?) {
+            page.add(
+                name, .gauge, help: help,
+                nodes.compactMap { node in
+                    value(node).map { .init($0, labels: ["node": node.name]) }
+                })
         }
-
-        mutating func sample(_ name: String, _ labels: String?, _ value: String) {
-            text += name + (labels.map { "{" + $0 + "}" } ?? "") + " " + value + "\n"
+        add("aegis_node_up", "Whether the node answered the last poll.") {
+            $0.isReachable ? 1 : 0
         }
-
-        mutating func gauge(_ name: String, _ help: String, _ value: some BinaryInteger) {
-            family(name, "gauge", help)
-            sample(name, nil, "\(value)")
+        add("aegis_node_height", "Commits the node has.") { $0.height.map { Double($0) } }
+        add("aegis_node_resident_megabytes", "Peak memory of the node.") { $0.residentMegabytes }
+        func add(
+            _ name: String, _ help: String,
+            ofEach value: ((dataset: String, epsilon: Double, budget: Double)) -> Double
+        ) {
+            page.add(
+                name, .gauge, help: help,
+                nodes.flatMap { node in
+                    node.privacy.map { data in
+                        .init(value(data), labels: ["node": node.name, "dataset": data.dataset])
+                    }
+                })
         }
-
-        mutating func nodes(_ nodes: [Mesh.Node]) {
-            family("aegis_node_up", "gauge", "Whether the node answered the last poll.")
-            for node in nodes { sample(node, "aegis_node_up", node.isReachable ? "1" : "0") }
-            family("aegis_node_height", "gauge", "Commits the node has.")
-            for node in nodes { sample(node, "aegis_node_height", node.height.map { "\($0)" }) }
-            family("aegis_node_resident_megabytes", "gauge", "Peak memory of the node.")
-            for node in nodes {
-                sample(
-                    node, "aegis_node_resident_megabytes",
-                    node.residentMegabytes.map { "\($0)" })
-            }
-            family("aegis_privacy_epsilon", "gauge", "Spent by a node's data set.")
-            for node in nodes {
-                for data in node.privacy {
-                    sample(
-                        "aegis_privacy_epsilon", Self.labels(node, data.dataset), "\(data.epsilon)")
-                }
-            }
-            family("aegis_privacy_budget_epsilon", "gauge", "What its owner allows.")
-            for node in nodes {
-                for data in node.privacy {
-                    sample(
-                        "aegis_privacy_budget_epsilon", Self.labels(node, data.dataset),
-                        "\(data.budget)")
-                }
-            }
-        }
-
-        private mutating func sample(_ node: Mesh.Node, _ name: String, _ value: String?) {
-            guard let value else { return }
-            sample(name, "node=\(Self.quoted(node.name))", value)
-        }
-
-        private static func labels(_ node: Mesh.Node, _ dataset: String) -> String {
-            "node=\(quoted(node.name)),dataset=\(quoted(dataset))"
-        }
-
-        /// Backslash, quote and line end are escaped, as the format asks.
-        static func quoted(_ text: String) -> String {
-            var quoted = "\""
-            for scalar in text.unicodeScalars {
-                switch scalar {
-                case "\\": quoted += "\\\\"
-                case "\"": quoted += "\\\""
-                case "\n": quoted += "\\n"
-                default: quoted.unicodeScalars.append(scalar)
-                }
-            }
-            return quoted + "\""
-        }
+        add("aegis_privacy_epsilon", "Spent by a node's data set.", ofEach: \.epsilon)
+        add("aegis_privacy_budget_epsilon", "What its owner allows.", ofEach: \.budget)
     }
 }

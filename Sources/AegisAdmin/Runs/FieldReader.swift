@@ -68,9 +68,14 @@ package struct FieldReader {
             fault(field, "is missing; must be \(expected)")
             return nil
         }
-        guard case .integer(let number) = value, let number = Int(exactly: number),
-            range.contains(number)
-        else {
+        let number: Int? =
+            switch value {
+            case .integer(let whole): Int(exactly: whole)
+            // 1.0 is a whole number in JSON Schema.
+            case .number(let number): Int(exactly: number)
+            case .null, .bool, .text, .array, .object: nil
+            }
+        guard let number, range.contains(number) else {
             fault(field, "must be \(expected), is \(Self.shown(value))")
             return nil
         }

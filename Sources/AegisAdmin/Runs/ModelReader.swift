@@ -5,24 +5,27 @@ import AegisProtocol
 /// Reads which model a run trains.
 struct ModelReader {
     static let expected =
-        "softmax, cnn, {kind: mlp, hidden: [128]}, {kind: layers, layers: […]} or "
+        "softmax, cnn, scatter-linear, {kind: mlp, hidden: [128]}, {kind: layers, layers: […]} or "
         + "{kind: none, parameters: 1000000}"
-    private static let kinds = ["softmax", "mlp", "cnn", "layers", "none"]
+    private static let kinds = ["softmax", "mlp", "cnn", "scatter-linear", "layers", "none"]
 
     let faults: FaultList
 
     func read(_ value: JSONValue) -> ModelDeclaration? {
         if value == .text("softmax") { return .softmax }
         if value == .text("cnn") { return .convolutional }
+        if value == .text("scatter-linear") { return .scatterLinear }
         var fields = FieldReader(value, path: "model", faults: faults)
         guard case .object = value,
             let kind = fields.text(
-                "kind", "softmax, mlp, cnn, layers or none", where: Self.kinds.contains)
+                "kind", "softmax, mlp, cnn, scatter-linear, layers or none",
+                where: Self.kinds.contains)
         else { return nil }
         var model: ModelDeclaration?
         switch kind {
         case "softmax": model = .softmax
         case "cnn": model = .convolutional
+        case "scatter-linear": model = .scatterLinear
         case "mlp": model = hidden(&fields).map { .multilayerPerceptron(hidden: $0) }
         case "layers": model = layers(&fields).map { .layers($0) }
         default:

@@ -10,22 +10,25 @@ import NIOCore
 
 /// Takes runs in, has them signed, and says how they are.
 package struct RunDesk: Sendable {
-    private let database: AdminDatabase
-    private let observer: MeshObserver
+    let database: AdminDatabase
+    let observer: MeshObserver
     private let blobs: BlobStore
-    private let signer: EnvelopeSigner
+    let signer: EnvelopeSigner
+    let numbers: CommandNumbers
 
     /// How long a command can wait for its commit.
     private static let commandMilliseconds: UInt64 = 600_000
     private static let chunkBytes = 256 << 10
 
     package init(
-        database: AdminDatabase, observer: MeshObserver, blobs: BlobStore, signer: EnvelopeSigner
+        database: AdminDatabase, observer: MeshObserver, blobs: BlobStore, signer: EnvelopeSigner,
+        numbers: CommandNumbers = CommandNumbers()
     ) {
         self.database = database
         self.observer = observer
         self.blobs = blobs
         self.signer = signer
+        self.numbers = numbers
     }
 
     /// Takes a run in. As a draft it stays here until `start`; else the mesh gets it at once.
@@ -34,9 +37,10 @@ package struct RunDesk: Sendable {
     ) async throws -> RunView {
         guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
         let rules = try await observer.meshRules()
+        let roster = try await observer.chain()?.roster
         let specification = try RunRequestReader(
-            participants: rules?.roster.count ?? Limits.participantsMax,
-            faultTolerance: rules?.roster.faultTolerance ?? 0
+            participants: roster?.count ?? Limits.participantsMax,
+            faultTolerance: roster?.faultTolerance ?? 0
         ).read(body, run: run)
         guard let rules else {
             throw Problem(.meshOpen, detail: "a run needs a founded mesh")
@@ -137,17 +141,15 @@ package struct RunDesk: Sendable {
         return try await self.view(name)
     }
 
-    /// A signed command with a number above all before: the clock's, so that numbers still grow
-    /// for an admin whose database was restored.
+    /// A signed command with a number above all before.
     private func command(
         _ action: Command.Action, of run: RunID, kind: StoredCommand.Kind, mesh: MeshID,
         after state: ChainState, now: UInt64
     ) async throws -> StoredCommand {
-        let last = max(
-            state.lastCommandSequence, try await database.commands().last?.sequence ?? 0)
+        let known = max(state.lastCommandSequence, try await database.lastCommandSequence())
         let command = Command(
-            mesh: mesh, sequence: max(now, last + 1), expiresAt: now + Self.commandMilliseconds,
-            action: action)
+            mesh: mesh, sequence: numbers.next(after: known, now: now),
+            expiresAt: now + Self.commandMilliseconds, action: action)
         return StoredCommand(
             sequence: command.sequence, run: run, kind: kind,
             envelope: signer.sign(.command, command.payload).bytes,
@@ -258,8 +260,8 @@ package struct RunDesk: Sendable {
 
     private func rounds(of run: StoredRun) async throws -> [RoundView] {
         let id = run.specification.run
-        let roster = try await observer.chain()?.roster
-        func name(_ node: NodeID) -> String { roster?.name(of: node) ?? node.short }
+        let chain = try await observer.chain()
+        func name(_ node: NodeID) -> String { chain?.name(of: node) ?? node.short }
         let measures = Dictionary(grouping: try await database.measures(of: id)) { $0.round }
         return try await database.rounds(of: id).map { round in
             RoundView(
@@ -271,7 +273,8 @@ package struct RunDesk: Sendable {
                     RoundView.Measure(
                         node: measure.node.text, name: name(measure.node),
                         seconds: measure.seconds, loss: measure.loss,
-                        accuracy: measure.accuracy, epsilon: measure.epsilon)
+                        accuracy: measure.accuracy, epsilon: measure.epsilon,
+                        quality: measure.quality)
                 }.sorted { $0.name < $1.name },
                 aggregation: Self.explanation(of: measures[round.round] ?? [], name: name))
         }
@@ -321,12 +324,8 @@ package struct RunDesk: Sendable {
     package func certificates(_ name: String) async throws -> [CertificateView] {
         let run = try await stored(name)
         guard run.startedHeight != nil else { return [] }
-        return try await database.commits(through: run.endedHeight ?? .max).map { commit in
-            CertificateView(
-                height: commit.height, digest: commit.digest.description,
-                run: commit.run?.description, round: commit.round,
-                bytes: Data(commit.bytes).base64EncodedString())
-        }
+        return try await database.commits(through: run.endedHeight ?? .max)
+            .map(CertificateView.init)
     }
 
     /// The newest model of the run, as a body that streams it.
@@ -410,5 +409,14 @@ package struct RunDesk: Sendable {
             try await writer.write(ByteBuffer(bytes: Tar.end))
             try await writer.finish(nil)
         }
+    }
+}
+
+extension CertificateView {
+    init(_ commit: StoredCommit) {
+        self.init(
+            height: commit.height, digest: commit.digest.description,
+            run: commit.run?.description, round: commit.round,
+            bytes: Data(commit.bytes).base64EncodedString())
     }
 }

@@ -50,12 +50,20 @@ package struct RunRequestReader {
             let training,
             let server, let aggregation, let deadlines, let participantsMin
         else {
-            throw Problem(.invalidRequest, faults: faults.faults)
+            throw Self.problem(faults.faults, body)
         }
+        // What the document doesn't have, nobody is to rely on.
+        let undocumented = RunSchema.request.faults(body)
+        guard undocumented.isEmpty else { throw Problem(.invalidRequest, faults: undocumented) }
         return RunSpecification(
             run: run, name: name, model: model, dataset: dataset, records: records, rounds: rounds,
             training: training, privacy: privacy, aggregation: aggregation, server: server,
             deadlines: deadlines, participantsMin: participantsMin)
+    }
+
+    /// A run whose form is right can still contradict itself, or ask for more than this mesh has.
+    private static func problem(_ faults: [FieldFault], _ body: JSONValue) -> Problem {
+        Problem(RunSchema.request.faults(body).isEmpty ? .unfit : .invalidRequest, faults: faults)
     }
 
     private static let nameRule =
@@ -63,7 +71,7 @@ package struct RunRequestReader {
 
     private static func trains(_ model: ModelDeclaration) -> Bool {
         switch model {
-        case .softmax, .multilayerPerceptron, .convolutional, .layers: true
+        case .softmax, .multilayerPerceptron, .convolutional, .scatterLinear, .layers: true
         case .none: false
         }
     }
@@ -72,11 +80,12 @@ package struct RunRequestReader {
     private func records(_ value: JSONValue?) -> RecordDeclaration? {
         guard let value else { return .images }
         var fields = FieldReader(value, path: "records", faults: faults)
-        let expected = "a list of one to three whole numbers"
+        let expected = "text, or a list of one to three whole numbers"
         let shape = fields.value("shape", expected)
-        let classes = fields.integer("classes", in: 2...RecordDeclaration.classesMax)
+        let classes = classes(&fields)
         fields.finish()
         guard let shape, let classes else { return nil }
+        if shape == .text("text") { return RecordDeclaration(shape: [], classes: classes) }
         guard case .array(let list) = shape else {
             fields.fault("shape", "must be \(expected), is \(FieldReader.shown(shape))")
             return nil
@@ -85,7 +94,7 @@ package struct RunRequestReader {
             guard case .integer(let extent) = element else { return nil }
             return Int(extent)
         }
-        guard extents.count == list.count,
+        guard extents.count == list.count, !extents.isEmpty,
             let records = RecordDeclaration(shape: extents, classes: classes)
         else {
             fields.fault("shape", "must be \(expected), a million values at most")
@@ -94,13 +103,30 @@ package struct RunRequestReader {
         return records
     }
 
+    /// 1 stands for a number.
+    private func classes(_ fields: inout FieldReader) -> Int? {
+        guard let target = fields.optional("target") else {
+            return fields.integer("classes", in: 2...RecordDeclaration.classesMax)
+        }
+        if fields.optional("classes") != nil {
+            fields.fault("target", "excludes classes; give one of them")
+            return nil
+        }
+        guard target == .text("number") else {
+            fields.fault("target", "must be number, is \(FieldReader.shown(target))")
+            return nil
+        }
+        return 1
+    }
+
     /// As it is given; whether it is right is found out where the privacy is read.
     private static func samplingRate(in body: JSONValue) -> Double? {
         guard case .object(let object) = body, case .object(let privacy)? = object["privacy"]
         else { return nil }
         return switch privacy["sampling_rate"] {
         case .integer(let whole): Double(whole)
-        case .number(let number): Double(millionths(number)) / 1e6
+        case .number(let number) where (0...1).contains(number):
+            Double(millionths(number)) / 1e6
         default: nil
         }
     }

@@ -70,6 +70,7 @@ extension RunSpecification {
             let widths = [inputs] + hidden + [classes]
             return zip(widths, widths.dropFirst()).reduce(0) { $0 + ($1.0 + 1) * $1.1 }
         case .convolutional: return 25_680 + 33 * classes
+        case .scatterLinear: return 3_970 * classes
         case .layers: return nil
         case .none(let parameters): return parameters
         }

@@ -83,7 +83,7 @@ struct TrainingReader {
             averagingMillionths: Self.millionths(averaging), views: views, shift: shift,
             mirror: mirror)
         switch model {
-        case .softmax, .multilayerPerceptron:
+        case .softmax, .multilayerPerceptron, .scatterLinear:
             if views > 1 || shift > 0 || mirror {
                 fields.fault("views", "needs a model of images: cnn or layers")
             }

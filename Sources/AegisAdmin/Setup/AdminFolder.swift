@@ -12,6 +12,8 @@ package struct AdminSettings: Codable, Hashable, Sendable {
     /// host:port of the mesh listener.
     package var listen: String
     package var rates: RateSettings?
+    /// How old an audit record may be before the mesh is asked to sign it.
+    package var witnessSeconds: UInt64?
 
     package init(api: String, listen: String, rates: RateSettings? = nil) {
         self.api = api
@@ -150,11 +152,18 @@ package struct AdminFolder: Sendable {
             privateKeyPEM: String(
                 decoding: try directory.read(Self.authorityKeyName), as: UTF8.self),
             mesh: founding.statement.mesh)
+        settings = try Self.readSettings(directory)
+    }
+
+    /// As the file says now.
+    package func readSettings() throws -> AdminSettings { try Self.readSettings(directory) }
+
+    private static func readSettings(_ directory: IdentityDirectory) throws -> AdminSettings {
         do {
-            settings = try AegisAPI.decode(
-                AdminSettings.self, from: try directory.read(Self.settingsName))
+            return try AegisAPI.decode(
+                AdminSettings.self, from: try directory.read(settingsName))
         } catch is DecodingError {
-            throw SetupError.unreadable(file: Self.settingsName)
+            throw SetupError.unreadable(file: settingsName)
         }
     }
 }

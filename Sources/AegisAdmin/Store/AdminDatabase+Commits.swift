@@ -33,6 +33,7 @@ package struct StoredMeasure: Hashable, Sendable {
     package let accuracy: Double?
     package let epsilon: Double?
     package let explanation: RoundExplanation?
+    package let quality: ModelQuality?
 }
 
 extension AdminDatabase {
@@ -40,7 +41,7 @@ extension AdminDatabase {
     package func insertCommit(
         _ commit: Commit, coordinator: NodeID, participants: [NodeID], from node: String
     ) async throws {
-        try await writer.write { db in
+        try await write { db in
             let header = commit.header
             let run = header.run ?? commit.commands.lazy.compactMap(\.run).first
             try db.execute(
@@ -60,7 +61,9 @@ extension AdminDatabase {
                 try db.execute(
                     sql: "UPDATE command SET committed_height = ? WHERE sequence = ?",
                     arguments: [Int64(header.height), Int64(command.sequence)])
+                try Self.insertWitness(of: command, height: header.height, db)
             }
+            try Self.keepMembership(of: commit, db)
             try Self.update(commit.state, height: header.height, db)
         }
     }
@@ -116,7 +119,7 @@ extension AdminDatabase {
         try await writer.read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM commit_record WHERE height BETWEEN ? AND ? ORDER BY height",
-                arguments: [Int64(first), Int64(clamping: last)]
+                arguments: [Int64(clamping: first), Int64(clamping: last)]
             ).map { row in
                 guard let digest = Digest(Array(row["digest"] as Data)) else {
                     throw AdminDatabaseError.damaged(table: "commit_record")
@@ -130,7 +133,7 @@ extension AdminDatabase {
     }
 
     package func insertFork(_ commit: Commit, from node: String) async throws {
-        try await writer.write { db in
+        try await write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO fork (height, digest, bytes, seen_from) "
                     + "VALUES (?, ?, ?, ?)",
@@ -174,22 +177,26 @@ extension AdminDatabase {
 
     package func keep(_ measures: [RoundMeasurement], of node: NodeID) async throws {
         guard !measures.isEmpty else { return }
-        try await writer.write { db in
+        try await write { db in
             for measure in measures {
                 guard let run = RunID(text: measure.run), measure.seconds.isFinite else { continue }
                 try db.execute(
                     sql: """
                         INSERT INTO measure
-                            (run, round, node, seconds, loss, accuracy, epsilon, explanation)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                            (run, round, node, seconds, loss, accuracy, epsilon, explanation,
+                             quality)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
                         seconds = excluded.seconds, loss = excluded.loss,
                         accuracy = excluded.accuracy, epsilon = excluded.epsilon,
+                        quality = excluded.quality,
                         explanation = COALESCE(excluded.explanation, measure.explanation)
                         """,
                     arguments: [
                         Data(run.bytes), measure.round, Data(node.bytes), measure.seconds,
                         measure.loss, measure.accuracy, measure.epsilon,
                         try Self.explanation(of: measure),
+                        try measure.quality.flatMap { $0.isSound ? $0 : nil }
+                            .map { Data(try AegisAPI.encode($0)) },
                     ])
             }
         }
@@ -220,6 +227,9 @@ extension AdminDatabase {
                     accuracy: row["accuracy"], epsilon: row["epsilon"],
                     explanation: try (row["explanation"] as Data?).map {
                         try AegisAPI.decode(RoundExplanation.self, from: Array($0))
+                    },
+                    quality: try (row["quality"] as Data?).map {
+                        try AegisAPI.decode(ModelQuality.self, from: Array($0))
                     })
             }
         }
@@ -232,6 +242,7 @@ extension Command {
         switch action {
         case .start(let specification): specification.run
         case .stop(let run, _): run
+        case .witness: nil
         case .membership: nil
         }
     }

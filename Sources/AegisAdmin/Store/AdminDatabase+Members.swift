@@ -11,6 +11,7 @@ package struct StoredGrant: Hashable, Sendable {
     package let createdAt: UInt64
     package let createdBy: String
     package let revokedAt: UInt64?
+    package let purpose: String
 }
 
 package struct EnrolledParticipant: Hashable, Sendable {
@@ -36,7 +37,7 @@ package enum MembershipError: Error, Hashable, Sendable {
 
 extension AdminDatabase {
     package func insertGrant(
-        _ grant: TokenGrant, at time: UInt64, by actor: String
+        _ grant: TokenGrant, purpose: String, at time: UInt64, by actor: String
     ) async throws {
         try await change { db in
             guard try Self.genesis(db) == nil else { throw MembershipError.closed }
@@ -44,16 +45,23 @@ extension AdminDatabase {
                 db, sql: "SELECT EXISTS (SELECT 1 FROM participant WHERE name = ?)",
                 arguments: [grant.name])
             guard taken != true else { throw MembershipError.nameTaken(grant.name) }
-            try db.execute(
-                sql: """
-                    INSERT INTO token (id, public_key, name, not_after, created_at, created_by)
-                    VALUES (?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    Data(grant.tokenID), Data(grant.tokenKey.bytes), grant.name,
-                    Int64(grant.notAfter), Int64(time), actor,
-                ])
+            try Self.insert(grant, purpose: purpose, by: actor, at: time, db)
         }
+    }
+
+    static func insert(
+        _ grant: TokenGrant, purpose: String, by actor: String, at time: UInt64, _ db: Database
+    ) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO token
+                (id, public_key, name, not_after, created_at, created_by, purpose)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                Data(grant.tokenID), Data(grant.tokenKey.bytes), grant.name,
+                Int64(grant.notAfter), Int64(time), actor, purpose,
+            ])
     }
 
     package func grants() async throws -> [StoredGrant] {
@@ -70,7 +78,7 @@ extension AdminDatabase {
         at time: UInt64,
         verify: @Sendable (_ grantOf: ([UInt8]) -> TokenGrant?) throws -> Acceptor.Accepted
     ) async throws -> Acceptor.Accepted {
-        try await writer.write { db in
+        try await write { db in
             let accepted = try verify { id in
                 let row = try? Row.fetchOne(
                     db, sql: "SELECT * FROM token WHERE id = ? AND revoked_at IS NULL",
@@ -138,7 +146,7 @@ extension AdminDatabase {
         _ envelope: [UInt8], by node: NodeID,
         complete: @Sendable ([[UInt8]]) throws -> [UInt8]?
     ) async throws {
-        try await writer.write { db in
+        try await write { db in
             try db.execute(
                 sql: "INSERT OR IGNORE INTO genesis_signature (node, envelope) VALUES (?, ?)",
                 arguments: [Data(node.bytes), Data(envelope)])
@@ -162,7 +170,7 @@ extension AdminDatabase {
                 tokenID: Array(row["id"] as Data), tokenKey: key, name: row["name"],
                 notAfter: UInt64(row["not_after"] as Int64), usedBy: user ?? nil),
             createdAt: UInt64(row["created_at"] as Int64), createdBy: row["created_by"],
-            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) })
+            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) }, purpose: row["purpose"])
     }
 
     /// False where there is no such token, or it was used: then revoking it would say too much.

@@ -19,10 +19,11 @@ package struct StoredRun: Hashable, Sendable {
 
 /// A signed command on its way to a commit.
 package struct StoredCommand: Hashable, Sendable {
-    package enum Kind: String, Sendable { case start, stop }
+    package enum Kind: String, Sendable { case start, stop, witness, membership }
 
     package let sequence: UInt64
-    package let run: RunID
+    /// Nil for what is of no run.
+    package let run: RunID?
     package let kind: Kind
     package let envelope: [UInt8]
     package let expiresAt: UInt64
@@ -66,7 +67,7 @@ extension AdminDatabase {
         try await change { db in
             let started = try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM command WHERE run = ? AND kind = 'start')",
-                arguments: [Data(command.run.bytes)])
+                arguments: [command.run.map { Data($0.bytes) }])
             guard started != true else { throw RunStoreError.alreadyStarted }
             try Self.insert(command, db)
         }
@@ -83,31 +84,55 @@ extension AdminDatabase {
         }
     }
 
-    private static func insert(_ command: StoredCommand, _ db: Database) throws {
+    static func insert(_ command: StoredCommand, _ db: Database) throws {
         try db.execute(
             sql: """
                 INSERT INTO command (sequence, run, kind, envelope, expires_at)
                 VALUES (?, ?, ?, ?, ?)
                 """,
             arguments: [
-                Int64(command.sequence), Data(command.run.bytes), command.kind.rawValue,
+                Int64(command.sequence), command.run.map { Data($0.bytes) }, command.kind.rawValue,
                 Data(command.envelope), Int64(command.expiresAt),
             ])
     }
 
+    /// Of runs, oldest first.
     package func commands() async throws -> [StoredCommand] {
         try await writer.read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM command ORDER BY sequence").map { row in
-                guard let run = RunID(Array(row["run"] as Data)),
-                    let kind = StoredCommand.Kind(rawValue: row["kind"])
-                else { throw AdminDatabaseError.damaged(table: "command") }
-                return StoredCommand(
-                    sequence: UInt64(row["sequence"] as Int64), run: run, kind: kind,
-                    envelope: Array(row["envelope"] as Data),
-                    expiresAt: UInt64(row["expires_at"] as Int64),
-                    committedHeight: (row["committed_height"] as Int64?).map { UInt64($0) })
-            }
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM command WHERE run IS NOT NULL ORDER BY sequence"
+            ).map(Self.command)
         }
+    }
+
+    /// What is neither committed nor too old to be.
+    package func pendingCommands(now: UInt64) async throws -> [StoredCommand] {
+        try await writer.read { db in
+            try Row.fetchAll(
+                db,
+                sql: "SELECT * FROM command WHERE committed_height IS NULL AND expires_at > ? "
+                    + "ORDER BY sequence", arguments: [Int64(now)]
+            ).map(Self.command)
+        }
+    }
+
+    /// Of the newest command; 0 where there is none.
+    package func lastCommandSequence() async throws -> UInt64 {
+        try await writer.read { db in
+            UInt64(try Int64.fetchOne(db, sql: "SELECT MAX(sequence) FROM command") ?? 0)
+        }
+    }
+
+    private static func command(_ row: Row) throws -> StoredCommand {
+        guard let kind = StoredCommand.Kind(rawValue: row["kind"]) else {
+            throw AdminDatabaseError.damaged(table: "command")
+        }
+        return StoredCommand(
+            sequence: UInt64(row["sequence"] as Int64),
+            run: (row["run"] as Data?).flatMap { RunID(Array($0)) }, kind: kind,
+            envelope: Array(row["envelope"] as Data),
+            expiresAt: UInt64(row["expires_at"] as Int64),
+            committedHeight: (row["committed_height"] as Int64?).map { UInt64($0) })
     }
 
     /// The newest first.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GRDB
+import Synchronization
 
 package enum AdminDatabaseError: Error, Hashable, Sendable {
     /// SQLite did not take `synchronous = FULL`: a used token could be unused after a power cut.
@@ -13,6 +14,21 @@ package enum AdminDatabaseError: Error, Hashable, Sendable {
 /// What the admin remembers: one SQLite file, every commit on disk before it is answered.
 package struct AdminDatabase: Sendable {
     let writer: any DatabaseWriter
+    private let changes = Changes()
+
+    /// Counts what this process has changed but for the audit log.
+    private final class Changes: Sendable { let count = Atomic<UInt64>(0) }
+
+    /// Grows with each change, before who made it is answered.
+    var revision: UInt64 { changes.count.load(ordering: .acquiring) }
+
+    /// A change that is to be seen at once.
+    func write<Value: Sendable>(
+        _ body: @Sendable (Database) throws -> Value
+    ) async throws -> Value {
+        defer { changes.count.add(1, ordering: .acquiringAndReleasing) }
+        return try await writer.write(body)
+    }
 
     /// Opens or makes the file.
     package init(path: String) throws {
@@ -55,6 +71,13 @@ package struct AdminDatabase: Sendable {
             try $0.execute(sql: "ALTER TABLE measure ADD COLUMN explanation BLOB")
         }
         migrator.registerMigration("v2 control plane") { try $0.execute(sql: controlPlane) }
+        migrator.registerMigration("v3 witnesses") { try $0.execute(sql: witnesses) }
+        migrator.registerMigration("v3 purposes") {
+            try $0.execute(sql: "ALTER TABLE token ADD COLUMN purpose TEXT NOT NULL DEFAULT ''")
+        }
+        migrator.registerMigration("v3 quality") {
+            try $0.execute(sql: "ALTER TABLE measure ADD COLUMN quality BLOB")
+        }
         return migrator
     }
 
@@ -120,6 +143,24 @@ package struct AdminDatabase: Sendable {
             BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;
         CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
             BEGIN SELECT RAISE(ABORT, 'audit records are not deleted'); END;
+        """
+
+    /// A command of no run is a request to witness the audit log; what came of it is in the chain.
+    private static let witnesses = """
+        CREATE TABLE command_of_any (
+            sequence INTEGER PRIMARY KEY NOT NULL, run BLOB REFERENCES run(id),
+            kind TEXT NOT NULL, envelope BLOB NOT NULL, expires_at INTEGER NOT NULL,
+            committed_height INTEGER
+        ) STRICT;
+        INSERT INTO command_of_any SELECT * FROM command;
+        DROP TABLE command;
+        ALTER TABLE command_of_any RENAME TO command;
+        CREATE INDEX command_by_run ON command (run);
+        CREATE INDEX command_pending ON command (expires_at) WHERE committed_height IS NULL;
+        CREATE INDEX audit_of_actor ON audit_record (actor, sequence);
+        CREATE TABLE audit_witness (
+            height INTEGER PRIMARY KEY NOT NULL, records INTEGER NOT NULL, digest TEXT NOT NULL
+        ) STRICT;
         """
 
     /// Times are milliseconds since 1970. A call that was answered with a secret keeps no answer.

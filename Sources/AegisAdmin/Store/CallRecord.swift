@@ -58,7 +58,7 @@ extension AdminDatabase {
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws -> Value {
         let record = CallRecord.current.flatMap { $0.isWritten ? nil : $0 }
-        let value = try await writer.write { db in
+        let value = try await write { db in
             let value = try body(db)
             try record?.write(db)
             return value

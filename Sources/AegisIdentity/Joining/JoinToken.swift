@@ -12,15 +12,24 @@ package enum JoinTokenError: Error, Hashable, Sendable {
     case notAfterOutOfRange(UInt64)
 }
 
-/// What an organisation is handed to join a mesh (PROTOCOL.md §4.4): a pin of the mesh's founding
-/// and the secret of a one-time key. Single use and short-lived. The mesh keeps the public key
-/// only, so a copy of its files admits nobody.
+/// What an organisation is handed to join a mesh (PROTOCOL.md §4.4): a pin of the mesh's founding,
+/// or of its genesis where it is founded, and the secret of a one-time key. Single use and
+/// short-lived. The mesh keeps the public key only, so a copy of its files admits nobody.
 ///
-/// `aegisjoin1_` + base32(version 1, mesh 16, founding digest 32, token id 8, secret 16, not after
-/// 4, check 4), numbers big-endian.
+/// `aegisjoin1_` + base32(version, mesh 16, pinned digest 32, token id 8, secret 16, not after 4,
+/// check 4), numbers big-endian. Version 1 pins a founding, 2 a genesis.
 package struct JoinToken: Sendable, CustomStringConvertible {
+    /// What the token pins.
+    package enum Pin: UInt8, Sendable {
+        /// SHA-256 of the signed founding statement: for a mesh that is being founded.
+        case founding = 1
+        /// SHA-256 of the genesis statement: for one that runs.
+        case genesis = 2
+    }
+
     package let mesh: MeshID
-    /// SHA-256 of the signed founding statement.
+    package let pin: Pin
+    /// Of what `pin` says.
     package let founding: Digest
     /// 8 bytes.
     package let id: [UInt8]
@@ -31,18 +40,17 @@ package struct JoinToken: Sendable, CustomStringConvertible {
     private let secret: SharedSecret
 
     package static let prefix = "aegisjoin1_"
-    private static let version: UInt8 = 1
     private static let bytesCount = 81
     private static let charactersCount = 130
     private static let secretBytes = 16
 
     /// A new token, valid until `notAfter` (seconds since 1970; the field ends in 2106).
     package static func mint(
-        mesh: MeshID, founding: Digest, notAfter: UInt64
+        mesh: MeshID, pin: Pin = .founding, founding: Digest, notAfter: UInt64
     ) throws(JoinTokenError) -> JoinToken {
         guard UInt32(exactly: notAfter) != nil else { throw .notAfterOutOfRange(notAfter) }
         return JoinToken(
-            mesh: mesh, founding: founding, id: randomBytes(8), notAfter: notAfter,
+            mesh: mesh, pin: pin, founding: founding, id: randomBytes(8), notAfter: notAfter,
             secret: SharedSecret(.random(secretBytes)))
     }
 
@@ -57,23 +65,25 @@ package struct JoinToken: Sendable, CustomStringConvertible {
             throw .notAToken
         }
         defer { wipe(&bytes) }
-        guard bytes[0] == Self.version else { throw .unsupportedVersion(bytes[0]) }
+        guard let pin = Pin(rawValue: bytes[0]) else { throw .unsupportedVersion(bytes[0]) }
         guard Self.check(bytes[..<77]) == Array(bytes[77...]) else { throw .badChecksum }
         guard let mesh = MeshID(bytes[1..<17]), let founding = Digest(bytes[17..<49]) else {
             throw .notAToken
         }
         var secret = Array(bytes[57..<73])
         self.init(
-            mesh: mesh, founding: founding, id: Array(bytes[49..<57]),
+            mesh: mesh, pin: pin, founding: founding, id: Array(bytes[49..<57]),
             notAfter: bytes[73..<77].reduce(0) { $0 << 8 | UInt64($1) },
             secret: SharedSecret(SecretBytes(consuming: &secret)))
         guard now <= notAfter else { throw .expired(at: notAfter) }
     }
 
     private init(
-        mesh: MeshID, founding: Digest, id: [UInt8], notAfter: UInt64, secret: SharedSecret
+        mesh: MeshID, pin: Pin, founding: Digest, id: [UInt8], notAfter: UInt64,
+        secret: SharedSecret
     ) {
         self.mesh = mesh
+        self.pin = pin
         self.founding = founding
         self.id = id
         self.notAfter = notAfter
@@ -83,7 +93,7 @@ package struct JoinToken: Sendable, CustomStringConvertible {
 
     /// The whole token, for the one moment it is handed over. Never for a log.
     package var secretText: String {
-        var bytes = [Self.version] + mesh.bytes + founding.bytes + id
+        var bytes = [pin.rawValue] + mesh.bytes + founding.bytes + id
         defer { wipe(&bytes) }
         secret.append(to: &bytes)
         bytes += (0..<4).map { UInt8(truncatingIfNeeded: notAfter >> UInt64(24 - 8 * $0)) }

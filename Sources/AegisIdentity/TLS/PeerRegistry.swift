@@ -3,6 +3,8 @@ package import AegisProtocol
 
 package enum PeerRole: Hashable, Sendable {
     case participant
+    /// A member without a vote: a learner, one that watches, or one that is suspended.
+    case associate
     /// Reads, never votes: the admin.
     case observer
     /// Has asked to join; may only use the join endpoint.
@@ -37,6 +39,7 @@ package struct PeerRegistry: Sendable {
 
     package func role(of node: NodeID) -> PeerRole? {
         if roster?.contains(node) == true { return .participant }
+        if roster?.associate(node) != nil { return .associate }
         if observers.contains(node) { return .observer }
         return joiners.contains(node) ? .joiner : nil
     }
@@ -51,7 +54,8 @@ package struct PeerRegistry: Sendable {
     /// The next roster. What is known of nodes that are gone is forgotten; their connections are
     /// to be closed: the nodes returned.
     package mutating func replace(roster: Roster) -> [NodeID] {
-        let gone = (self.roster?.nodes ?? []).filter { !roster.contains($0) }
+        let gone = (self.roster?.members ?? []).map(\.node)
+            .filter { roster.member($0) == nil }
         self.roster = roster
         let departed = gone.filter { role(of: $0) == nil }
         bindings.forget(departed)

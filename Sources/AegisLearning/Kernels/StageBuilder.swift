@@ -150,7 +150,7 @@ extension Workspace {
     /// matrix product to be efficient.
     static func suitableRows(for model: Model, views: Int) -> Int {
         let numbers = model.shapes.reduce(0) { $0 + 2 * ($1.count ?? 0) }
-        let rows = max(32, min(256, (1 << 18) / max(1, numbers)))
+        let rows = max(32, min(256, (5 << 16) / max(1, numbers)))
         return max(rows / views, 1) * views
     }
 }

@@ -32,6 +32,11 @@ final class WorkerPool {
         }
     }
 
+    /// Called in `forEachThread`, equally often on each thread: waits for all of them.
+    func meet() {
+        if let pool { aegis_pool_meet(pool) }
+    }
+
     private struct Call {
         let body: (Int) -> Void
     }

@@ -1,3 +1,5 @@
+import CLearning
+
 /// Everything that a forward and a backward pass over a micro-batch need, allocated once. Serves
 /// one thread.
 final class Workspace {
@@ -48,6 +50,13 @@ final class Workspace {
             rowsMax: self.rowsMax, arena: arena)
     }
 
+    /// A new step: its parameters, and nothing in `sum`. `shared`: other threads read `sum`.
+    func begin(_ parameters: UnsafePointer<Float>, shared: Bool) {
+        if shared { aegis_fetch(parameters, model.parameterCount) }
+        aegis_zero(sum, model.parameterCount, shared ? 1 : 0)
+        prepare(parameters)
+    }
+
     func prepare(_ parameters: UnsafePointer<Float>) {
         for stage in stages { stage.kernel.prepare(parameters + stage.parameters.lowerBound) }
     }
@@ -76,7 +85,7 @@ final class Workspace {
         of indices: ArraySlice<Int>, _ records: Records, clip: ClipFactor?, seed: UInt64 = 0
     ) -> GradientTally {
         var tally = GradientTally()
-        let step = rowsMax / views
+        let step = indices.count.evenStep(atMost: rowsMax / views)
         for start in stride(from: indices.startIndex, to: indices.endIndex, by: step) {
             let part = indices[start..<min(start + step, indices.endIndex)]
             let batch = MicroBatch(records: part.count, views: views)
@@ -139,5 +148,14 @@ struct ClipFactor {
         guard safe.isFinite else { return 0 }
         if let stability { return norm / (safe + stability) }
         return safe > norm ? norm / safe : 1
+    }
+}
+
+extension Int {
+    /// The size of equal parts of at most `most`, as few as can be: a short last part would be
+    /// dear, as a matrix product of few rows is.
+    func evenStep(atMost most: Int) -> Int {
+        let parts = Swift.max(1, (self + most - 1) / most)
+        return Swift.max(1, (self + parts - 1) / parts)
     }
 }

@@ -33,21 +33,17 @@ final class OptimizerState {
         average.map { Array(UnsafeBufferPointer(start: $0, count: count)) }
     }
 
-    /// What the step with this number does to each part of the parameters.
-    func descent(_ plan: TrainingPlan, base: [Float], step: Int) -> Descent {
+    /// What the step with this number does to each part of the parameters. `shared`: more than one
+    /// thread does it.
+    func descent(_ plan: TrainingPlan, base: [Float], step: Int, shared: Bool) -> Descent {
         Descent(
             optimizer: plan.optimizer,
             rate: plan.learningRate.value(
                 at: plan.stepsBefore + step, of: plan.scheduleSteps ?? plan.steps),
             divisor: 1 / Float(plan.expectedBatch), pull: plan.proximal, step: step,
             decay: plan.averaging.map { min($0, Float(1 + step) / Float(10 + step)) },
-            base: base, parameters: parameters, velocity: velocity, squares: squares,
-            average: average)
-    }
-
-    /// Any infinity or NaN makes the sum of squares one.
-    func isFinite(in range: Range<Int>) -> Bool {
-        aegis_squared_norm(parameters + range.lowerBound, range.count).isFinite
+            shared: shared, base: base, parameters: parameters, velocity: velocity,
+            squares: squares, average: average)
     }
 }
 
@@ -59,26 +55,27 @@ struct Descent {
     let pull: Float
     let step: Int
     let decay: Float?
+    let shared: Bool
     let base: [Float]
     let parameters: Values
     let velocity: Values
     let squares: Values?
     let average: Values?
 
-    /// On the parameters from `start`, as many as `sum` has.
-    func descend(along sum: UnsafeMutableBufferPointer<Float>, at start: Int) {
-        guard let gradient = sum.baseAddress else { return }
-        base.withUnsafeBufferPointer { base in
-            guard let base = base.baseAddress else { return }
+    /// On the parameters from `start`, as many as `sum` has. Whether all of them are numbers.
+    func descend(along sum: UnsafeMutableBufferPointer<Float>, at start: Int) -> Bool {
+        guard let gradient = sum.baseAddress else { return true }
+        let squared = base.withUnsafeBufferPointer { base -> Float in
+            guard let base = base.baseAddress else { return 0 }
             switch optimizer {
             case .sgd(let momentum):
-                aegis_descend_sgd(
+                return aegis_descend_sgd(
                     parameters + start, velocity + start, gradient, base + start, divisor,
-                    momentum, rate, pull, sum.count)
+                    momentum, rate, pull, sum.count, shared ? 1 : 0)
             case .adam(let beta1, let beta2, let epsilon):
                 let adam = Adam(
                     beta1: beta1, beta2: beta2, epsilon: epsilon, rate: rate, step: step)
-                guard let squares else { return }
+                guard let squares else { return 0 }
                 for index in start..<start + sum.count {
                     let slope =
                         gradient[index - start] * divisor
@@ -86,12 +83,15 @@ struct Descent {
                     parameters[index] -= adam.change(
                         slope, moment: &velocity[index], square: &squares[index])
                 }
+                return aegis_squared_norm(parameters + start, sum.count)
             }
         }
-        guard let decay, let average else { return }
-        for index in start..<start + sum.count {
-            average[index] = decay * average[index] + (1 - decay) * parameters[index]
+        if let decay, let average {
+            for index in start..<start + sum.count {
+                average[index] = decay * average[index] + (1 - decay) * parameters[index]
+            }
         }
+        return squared.isFinite
     }
 }
 

@@ -104,7 +104,7 @@ package struct Trainer: ~Copyable {
                 multiplier, clipNorm: Double(clipNorm), count: plan.model.parameterCount)
         else { throw .noiseNotPossible }
         let drawn = sampler.draw(using: &generator)
-        let tally = addGradients(of: drawn, clip: factor, using: &generator)
+        let tally = try descend(on: drawn, clip: factor, noise: sumNoise, using: &generator)
         if case .adaptive(let adaptive) = clipping.rule, let countNoise {
             var count = [Float(tally.unclipped) - Float(drawn.count) / 2]
             count.withUnsafeMutableBufferPointer {
@@ -113,7 +113,6 @@ package struct Trainer: ~Copyable {
             self.clipNorm = adaptive.next(
                 after: clipNorm, noisedCount: Double(count[0]), expectedBatch: plan.expectedBatch)
         }
-        try descend(noise: sumNoise, using: &generator)
     }
 
     private func noise(_ multiplier: Double, clipNorm: Double, count: Int) -> ClippedSumNoise? {
@@ -126,64 +125,56 @@ package struct Trainer: ~Copyable {
     package mutating func stepWithoutPrivacy(
         on drawn: [Int], using generator: inout some SplittableGenerator
     ) throws(TrainingError) {
-        _ = addGradients(of: drawn, clip: nil, using: &generator)
-        try descend(noise: nil, using: &generator)
+        _ = try descend(on: drawn, clip: nil, noise: nil, using: &generator)
     }
 
-    private mutating func addGradients(
-        of drawn: [Int], clip: ClipFactor?, using generator: inout some SplittableGenerator
-    ) -> GradientTally {
+    /// Sums up the gradients, adds the noise, once, and makes the step. Each thread has a part of
+    /// the records, and when all are done, a part of the parameters.
+    private mutating func descend(
+        on drawn: [Int], clip: ClipFactor?, noise: ClippedSumNoise?,
+        using generator: inout some SplittableGenerator
+    ) throws(TrainingError) -> GradientTally {
+        steps += 1
         let seed = plan.augmentation == nil ? 0 : generator.next()
-        var tallies = [GradientTally](repeating: GradientTally(), count: pool.threads)
-        let (pool, workspaces, records) = (pool, workspaces, records)
-        let parameters = UnsafePointer(state.parameters)
-        tallies.withUnsafeMutableBufferPointer { tallies in
-            guard let tallies = tallies.baseAddress else { return }
+        var parts = [Part(generator: generator)]
+        for _ in 1..<max(pool.threads, 1) { parts.append(Part(generator: generator.split())) }
+        let descent = state.descent(plan, base: base, step: steps, shared: pool.threads > 1)
+        let (pool, workspaces, records, state) = (pool, workspaces, records, state)
+        parts.withUnsafeMutableBufferPointer { parts in
+            guard let parts = parts.baseAddress else { return }
             pool.forEachThread { thread in
-                let part = drawn[drawn.indices.part(thread, of: pool.threads)]
                 let work = workspaces[thread]
-                work.prepare(parameters)
-                work.sum.update(repeating: 0, count: work.model.parameterCount)
-                tallies[thread] = work.addGradients(of: part, records, clip: clip, seed: seed)
+                work.begin(UnsafePointer(state.parameters), shared: pool.threads > 1)
+                parts[thread].tally = work.addGradients(
+                    of: drawn[drawn.indices.part(thread, of: pool.threads)], records, clip: clip,
+                    seed: seed)
                 work.collect()
+                pool.meet()
+                let range = (0..<state.count).part(thread, of: pool.threads, step: 16)
+                let sum = UnsafeMutableBufferPointer(
+                    start: work.sum + range.lowerBound, count: range.count)
+                for other in workspaces where other !== work {
+                    VectorKernels.add(other.sum + range.lowerBound, to: sum)
+                }
+                noise?.addNoise(to: sum, using: &parts[thread].generator)
+                parts[thread].isFinite = descent.descend(along: sum, at: range.lowerBound)
             }
         }
+        generator = parts[0].generator
         var tally = GradientTally()
-        for part in tallies { tally += part }
+        for part in parts { tally += part.tally }
         lastLoss = drawn.isEmpty ? 0 : tally.loss / Double(drawn.count)
+        guard parts.allSatisfy(\.isFinite) else { throw .diverged(step: steps) }
         return tally
     }
 
-    /// Adds up the threads' sums, adds the noise, once, and makes the step. Each thread does a
-    /// part of the parameters.
-    private mutating func descend(
-        noise: ClippedSumNoise?, using generator: inout some SplittableGenerator
-    ) throws(TrainingError) {
-        steps += 1
-        let sum = UnsafeMutableBufferPointer(
-            start: workspaces[0].sum, count: plan.model.parameterCount)
-        let others = workspaces.dropFirst().map(\.sum)
-        var generators = [generator]
-        for _ in others { generators.append(generator.split()) }
-        let descent = state.descent(plan, base: base, step: steps)
-        let (pool, threads, state) = (pool, pool.threads, state)
-        var finite = [Bool](repeating: true, count: threads)
-        generators.withUnsafeMutableBufferPointer { generators in
-            finite.withUnsafeMutableBufferPointer { finite in
-                guard let generators = generators.baseAddress, let finite = finite.baseAddress
-                else { return }
-                pool.forEachThread { thread in
-                    let range = sum.indices.part(thread, of: threads, step: 16)
-                    let part = UnsafeMutableBufferPointer(rebasing: sum[range])
-                    for other in others { VectorKernels.add(other + range.lowerBound, to: part) }
-                    noise?.addNoise(to: part, using: &generators[thread])
-                    descent.descend(along: part, at: range.lowerBound)
-                    finite[thread] = state.isFinite(in: range)
-                }
-            }
-        }
-        generator = generators[0]
-        guard !finite.contains(false) else { throw .diverged(step: steps) }
+    /// What one thread draws from and finds.
+    private struct Part<Generator> {
+        var generator: Generator
+        var tally = GradientTally()
+        var isFinite = true
+
+        init(generator: Generator) { self.generator = generator }
     }
 }
 

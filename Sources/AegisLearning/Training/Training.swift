@@ -19,7 +19,8 @@ extension Trainer {
             try trainer.step(paidBy: reservation, sampler: &sampler, using: &generator)
             try progress(trainer.steps)
         }
-        return TrainingResult(update: trainer.update(from: base), event: sampler.event)
+        return TrainingResult(
+            update: trainer.update(from: base), event: sampler.event, clipNorm: trainer.clipNorm)
     }
 
     /// The same on Poisson samples without clipping, noise or privacy. Its event has σ = 0 and
@@ -41,7 +42,8 @@ extension Trainer {
             try trainer.stepWithoutPrivacy(on: drawn, using: &generator)
             try progress(trainer.steps)
         }
-        return TrainingResult(update: trainer.update(from: base), event: sampler.event)
+        return TrainingResult(
+            update: trainer.update(from: base), event: sampler.event, clipNorm: trainer.clipNorm)
     }
 
     private borrowing func update(from base: [Float]) -> [Float] {

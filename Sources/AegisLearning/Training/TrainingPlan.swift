@@ -80,6 +80,9 @@ package struct TrainingResult: Hashable, Sendable {
     package let update: [Float]
     /// The sampler's account of what was drawn, for the ledger.
     package let event: MechanismEvent
+    /// C after the last step: where adaptive clipping left it, from noised counts alone. Nil
+    /// without clipping.
+    package let clipNorm: Float?
 }
 
 /// Why a training did not run, or has no result. Its reservation stays spent.

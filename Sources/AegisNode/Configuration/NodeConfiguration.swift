@@ -18,11 +18,55 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     /// The file of the privacy ledgers, from the node's folder; `ledger.sqlite` in it where absent.
     /// Elsewhere, it outlasts the folder: a node that joins again goes on with it.
     package var ledger: String?
+    /// Updates and models of so many past rounds stay on this disk, at least 3: `all` where every
+    /// round's aggregate shall be computed again from this node's evidence, years later.
+    package var keepRounds: KeepRounds?
+
+    /// What `keep_rounds` says: a number or the word `all`.
+    package enum KeepRounds: Hashable, Sendable, Codable {
+        case all
+        case last(Int)
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let count = try? container.decode(Int.self), count >= 0 {
+                self = .last(count)
+            } else if (try? container.decode(String.self)) == "all" {
+                self = .all
+            } else {
+                throw DecodingError.dataCorrupted(
+                    .init(
+                        codingPath: decoder.codingPath,
+                        debugDescription: "a number of rounds, or all"))
+            }
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .all: try container.encode("all")
+            case .last(let count): try container.encode(count)
+            }
+        }
+    }
+
+    /// Nil: all.
+    var roundsKept: Int? {
+        switch keepRounds {
+        case .all: nil
+        case .last(let count): max(count, RunHistory.roundsKeptAtLeast)
+        case nil: RunHistory.roundsKeptAtLeast
+        }
+    }
+    /// Threads that training and measuring share; 1 where absent.
+    package var threads: Int?
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
-        monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil
+        monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil,
+        keepRounds: KeepRounds? = nil, threads: Int? = nil
     ) {
+        self.keepRounds = keepRounds
         self.name = name
         self.listen = listen
         self.advertise = advertise
@@ -30,10 +74,12 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         self.monitor = monitor
         self.datasets = datasets
         self.ledger = ledger
+        self.threads = threads
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, monitor, datasets, ledger
+        case name, listen, advertise, admin, monitor, datasets, ledger, threads
+        case keepRounds = "keep_rounds"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -46,6 +92,8 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         monitor = try container.decodeIfPresent(String.self, forKey: .monitor)
         datasets = try container.decodeIfPresent([DatasetDeclaration].self, forKey: .datasets) ?? []
         ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
+        keepRounds = try container.decodeIfPresent(KeepRounds.self, forKey: .keepRounds)
+        threads = try container.decodeIfPresent(Int.self, forKey: .threads)
     }
 
     /// Throws `ConfigurationError` that names every fault found.
@@ -69,6 +117,9 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         }
         if let monitor, NodeAddress(monitor) == nil {
             faults.append("monitor: \(monitor) is not host:port")
+        }
+        if let threads, !(1...256).contains(threads) {
+            faults.append("threads: needs 1 <= threads <= 256")
         }
         if Set(datasets.map(\.name)).count != datasets.count {
             faults.append("datasets: two have the same name")

@@ -69,6 +69,9 @@ package struct NodeDirectory: Sendable {
         return try GenesisVerifier().verify(document, pinned: founding.digest)
     }
 
+    /// As it was verified when it was saved.
+    func genesisBytes() throws -> [UInt8] { try identityDirectory().read(Self.genesisName) }
+
     package func saveGenesis(_ document: GenesisDocument) throws {
         try identityDirectory().write(Self.genesisName, document.encoded)
     }

@@ -36,18 +36,15 @@ package struct Joining: Sendable {
     }
 
     package func join() async throws -> Outcome {
-        guard (try? IdentityDirectory.open(at: directory).has(IdentityDirectory.keyName)) != true
-        else { throw NodeError.alreadyJoined(directory) }
-        if let monitor, NodeAddress(monitor) == nil {
-            throw ConfigurationError(faults: ["monitor: \(monitor) is not host:port"])
-        }
-        do { try IdentityDirectory.checkVacancy(at: directory) } catch {
-            throw NodeError.directory(error)
-        }
+        try Self.checkVacancy(of: directory, monitor: monitor)
         let now = MachineClock.wallSeconds
         let token: JoinToken
         do { token = try JoinToken(parsing: self.token, now: now) } catch {
             throw NodeError.token(error)
+        }
+        guard token.pin == .founding else {
+            throw NodeError.joinRefused(
+                code: "live-token", detail: "this mesh is founded: join through a member, --peer")
         }
         let identity = IdentityKey.generate()
         let tls = try TLSIdentity.issue(
@@ -68,6 +65,17 @@ package struct Joining: Sendable {
         } catch {
             try? await group.shutdownGracefully()
             throw error
+        }
+    }
+
+    static func checkVacancy(of directory: String, monitor: String?) throws {
+        guard (try? IdentityDirectory.open(at: directory).has(IdentityDirectory.keyName)) != true
+        else { throw NodeError.alreadyJoined(directory) }
+        if let monitor, NodeAddress(monitor) == nil {
+            throw ConfigurationError(faults: ["monitor: \(monitor) is not host:port"])
+        }
+        do { try IdentityDirectory.checkVacancy(at: directory) } catch {
+            throw NodeError.directory(error)
         }
     }
 

@@ -3,67 +3,62 @@ import AegisLearning
 
 /// Where a declared data set's records are: a folder in MNIST's layout, or a declaration of its
 /// own.
-enum DatasetSource: Sendable {
-    case images(folder: String)
-    case declared(path: String)
+struct DatasetSource: Sendable {
+    private let source: String
 
-    init(_ source: String) {
-        self =
-            source.hasSuffix(".yaml") || source.hasSuffix(".yml")
-            ? .declared(path: source) : .images(folder: source)
-    }
+    init(_ source: String) { self.source = source }
+
+    private var isDeclaration: Bool { source.hasSuffix(".yaml") || source.hasSuffix(".yml") }
 
     /// Whether it can be read at all: files are there, the declaration has no fault.
     func check() throws {
-        switch self {
-        case .images(let folder): _ = try DatasetFiles(source: folder)
-        case .declared(let path): _ = try reader(path)
-        }
+        try explaining { try $0.check() }
     }
 
     /// The records this node's declaration gives it.
     func trainingRecords(slice: SliceDeclaration?) throws -> Records {
-        switch self {
-        case .images(let folder):
-            return try DatasetFiles(source: folder).trainingRecords(slice: slice)
-        case .declared(let path):
-            let records = try content(path).train
-            guard let slice else { return records }
+        try explaining { reader in
+            guard let slice else { return try reader.readTraining() }
             let partition: Partition =
                 slice.dirichletAlpha.map { .dirichlet(concentration: $0) } ?? .uniform
-            let rows = try partition.slices(
-                labels: records.labels, nodes: slice.count, seed: slice.seed)[slice.index]
-            return try records.keeping(rows)
+            return try reader.readTraining { labels in
+                try partition.slices(
+                    labels: labels, nodes: slice.count, seed: slice.seed)[slice.index]
+            }
         }
     }
 
-    /// Nil where there are none, or where they are private: what a node tells the mesh about them
-    /// would be a release that nobody paid for.
-    func publicTestRecords() throws -> Records? {
-        switch self {
-        case .images(let folder): return try DatasetFiles(source: folder).testRecords()
-        case .declared(let path):
-            let reader = try reader(path)
-            return reader.description.testIsPublic ? try content(path).test : nil
+    /// What a model is measured on, and what its outputs mean. Nil where there are no test records,
+    /// or where they are private: what a node tells the mesh about them would be a release that
+    /// nobody paid for.
+    func publicTest() throws -> PublicTest? {
+        try explaining { reader in
+            guard reader.description.testIsPublic, let test = try reader.readTest() else {
+                return nil
+            }
+            return PublicTest(records: test, target: reader.description.target)
         }
     }
 
-    private func reader(_ path: String) throws -> DatasetReader {
-        do { return try DatasetReader(named: path) } catch {
-            throw Self.explained(error, path)
+    /// Says what is wrong in words that name row and column.
+    private func explaining<Value>(_ body: (DatasetReader) throws -> Value) throws -> Value {
+        do {
+            return try body(
+                isDeclaration
+                    ? DatasetReader(named: source)
+                    : DatasetReader(.fashionMNIST(folder: source), directory: "/"))
+        } catch DataFileError.noArrayFile(let folder, let name) {
+            throw NodeError.datasetFileMissing("\(folder)/\(name)")
+        } catch {
+            guard let words = DataWords(error) else { throw error }
+            let reason = ([words.message] + words.details.prefix(5)).joined(separator: "; ")
+            throw NodeError.dataset(source, reason: reason)
         }
     }
+}
 
-    private func content(_ path: String) throws -> DatasetContent {
-        do { return try DatasetReader(named: path).read() } catch {
-            throw Self.explained(error, path)
-        }
-    }
-
-    /// What is wrong, in words that name row and column.
-    private static func explained(_ error: any Error, _ path: String) -> any Error {
-        guard let words = DataWords(error) else { return error }
-        let reason = ([words.message] + words.details.prefix(5)).joined(separator: "; ")
-        return NodeError.dataset(path, reason: reason)
-    }
+/// Test records that anybody may know of.
+struct PublicTest: Sendable {
+    var records: Records
+    let target: TableTarget.Kind
 }

@@ -4,19 +4,23 @@ import AegisProtocol
 extension TrainingPlan {
     /// One round of a run, as its specification declares it. The schedule of the learning rate
     /// spans the whole run.
-    init(_ specification: RunSpecification, round: Int, model: Model, privacy: PrivacyDeclaration) {
+    init(
+        _ specification: RunSpecification, round: Int, model: Model, loss: Loss,
+        privacy: PrivacyDeclaration, clipNorm: Float?, threads: Int
+    ) {
         let training = specification.training
         let refinements = training.refinements
         func real(_ millionths: Int) -> Float { Float(millionths) / 1_000_000 }
         self.init(
-            model: model, steps: training.localSteps, expectedBatch: training.expectedBatch,
+            model: model, loss: loss, steps: training.localSteps,
+            expectedBatch: training.expectedBatch,
             learningRate: LearningRate(
                 real(training.learningRateMillionths), schedule: refinements.schedule.learning,
                 warmUp: refinements.warmUpSteps),
             optimizer: refinements.optimizer == .adam
                 ? .adam() : .sgd(momentum: real(training.momentumMillionths)),
             clipping: Clipping(
-                norm: real(privacy.clipNormMillionths), rule: privacy.clipping.rule),
+                norm: clipNorm ?? real(privacy.clipNormMillionths), rule: privacy.clipping.rule),
             proximal: real(refinements.proximalMillionths),
             averaging: refinements.averagingMillionths > 0
                 ? real(refinements.averagingMillionths) : nil,
@@ -24,7 +28,8 @@ extension TrainingPlan {
                 ? Augmentation(
                     views: refinements.views, shift: refinements.shift,
                     mirror: refinements.mirror)
-                : nil)
+                : nil,
+            threads: threads)
         stepsBefore = (round - 1) * training.localSteps
         scheduleSteps = specification.rounds * training.localSteps
     }

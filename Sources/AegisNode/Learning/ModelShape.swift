@@ -8,35 +8,71 @@ package struct ModelShape: Sendable {
     package let tensors: [TensorDeclaration]
     /// Nil for a run without training.
     package let trained: Model?
+    /// What a record becomes before the first layer.
+    package let features: ModelDescription.FeatureMap
+    package let loss: Loss
+    /// Of a record, before the features.
+    private let input: TensorShape?
     let server: ServerOptimizer
 
     /// Nil for a model this node can't hold.
     package init?(_ specification: RunSpecification) {
         server = ServerOptimizer(specification.server)
-        let records = specification.records
-        guard let input = TensorShape(extents: records.shape), let inputs = input.count else {
-            return nil
-        }
-        let classes = records.classes
-        switch specification.model {
-        case .softmax: trained = try? Model.softmax(inputs: inputs, classes: classes)
-        case .multilayerPerceptron(let hidden):
-            trained = try? Model.multilayerPerceptron(
-                inputs: inputs, hidden: hidden, classes: classes)
-        case .convolutional:
-            trained =
-                records.shape == RecordDeclaration.images.shape
-                ? try? Model.tanhConvolutional(classes: classes) : nil
-        case .layers(let layers):
-            let model = try? Model(input: input, layers: layers.map(Layer.init))
-            trained = model?.outputs == classes ? model : nil
-        case .none(let parameters):
-            trained = nil
+        if case .none(let parameters) = specification.model {
+            (trained, input, features, loss) = (nil, nil, .none, .crossEntropy)
             tensors = [TensorDeclaration(name: "parameters", shape: [parameters])]
             return
         }
-        guard let trained else { return nil }
-        tensors = trained.tensors
+        let records = specification.records
+        guard let input = records.isText ? .tokens : TensorShape(extents: records.shape),
+            let model = Self.model(specification.model, of: records, input: input)
+        else { return nil }
+        switch (records.isNumber, model.outputs) {
+        case (true, 1): loss = .squaredError
+        case (false, records.classes): loss = .crossEntropy
+        case (false, 1) where records.classes == 2: loss = .binaryCrossEntropy
+        default: return nil
+        }
+        self.input = input
+        features =
+            specification.model == .scatterLinear
+            ? .scatterNet(groups: ScatterNet.groups) : .none
+        trained = model
+        tensors = model.tensors
+    }
+
+    private static func model(
+        _ declaration: ModelDeclaration, of records: RecordDeclaration, input: TensorShape
+    ) -> Model? {
+        let classes = records.classes
+        let isImage = records.shape == RecordDeclaration.images.shape
+        switch declaration {
+        case .softmax:
+            return input.count.flatMap { try? Model.softmax(inputs: $0, classes: classes) }
+        case .multilayerPerceptron(let hidden):
+            return input.count.flatMap {
+                try? Model.multilayerPerceptron(inputs: $0, hidden: hidden, classes: classes)
+            }
+        case .convolutional:
+            return isImage ? try? Model.tanhConvolutional(classes: classes) : nil
+        case .scatterLinear:
+            return isImage
+                ? try? Model.softmax(inputs: ScatterNet.width, classes: classes) : nil
+        case .layers(let layers):
+            return try? Model(input: input, layers: layers.map(Layer.init))
+        case .none: return nil
+        }
+    }
+
+    /// Whether the records are of the declared shape, so that their features can be made, and their
+    /// targets of the declared kind.
+    func takes(_ records: Records) -> Bool {
+        switch records.targets {
+        case .classes: guard loss != .squaredError else { return false }
+        case .values: guard loss == .squaredError else { return false }
+        }
+        if case .tokens = records.features { return input == .tokens }
+        return input?.count == records.inputs
     }
 
     package var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
@@ -91,6 +127,7 @@ extension Layer {
             case .maxPool: .maxPool(size: sizes[0], stride: sizes[1])
             case .averagePool: .averagePool(size: sizes[0], stride: sizes[1])
             case .groupNorm: .groupNorm(groups: sizes[0])
+            case .embeddingBag: .embeddingBag(vocabulary: sizes[0], width: sizes[1])
             }
     }
 }

@@ -15,7 +15,12 @@ package final class TrainingDesk: Sendable {
 
     private struct State {
         var privacy: PrivacyDesk
-        var records: [String: Records] = [:]
+        var records: [RecordsKey: Records] = [:]
+    }
+
+    private struct RecordsKey: Hashable {
+        let dataset: String
+        let features: ModelDescription.FeatureMap
     }
 
     private let state: Mutex<State>
@@ -23,11 +28,15 @@ package final class TrainingDesk: Sendable {
     private let blobs: BlobStore
     private let status: StatusBoard
     private let weights: [String: UInt64]
+    private let clipNorms: ClipNorms
+    private let threads: Int
 
     package init(
         node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
-        declarations: [DatasetDeclaration], status: StatusBoard
+        declarations: [DatasetDeclaration], status: StatusBoard, threads: Int = 1
     ) throws {
+        clipNorms = ClipNorms(database: database)
+        self.threads = threads
         let privacy = try PrivacyDesk(
             ledgers: ledgers, anchors: database, declarations: declarations)
         let summary = privacy.summary
@@ -38,6 +47,16 @@ package final class TrainingDesk: Sendable {
         self.status = status
         weights = Dictionary(
             declarations.map { ($0.name, $0.weight ?? 1) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    convenience init(
+        node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
+        _ configuration: NodeConfiguration, status: StatusBoard
+    ) throws {
+        try self.init(
+            node: node, ledgers: ledgers, database: database, blobs: blobs,
+            declarations: configuration.datasets, status: status,
+            threads: configuration.threads ?? 1)
     }
 
     /// The update that was released for the run's present round, whether or not it was signed yet.
@@ -58,23 +77,22 @@ package final class TrainingDesk: Sendable {
         let specification = request.specification
         guard let shape = ModelShape(specification) else { throw DeskError.unsupportedModel }
         guard let model = shape.trained else {
-            let blob = try ModelFile.store(fixedUpdate(shape), shape: shape, in: blobs)
+            let blob = try ModelFile.store(
+                fixedUpdate(shape, round: request.round), shape: shape, in: blobs)
             return try draft(request, blob: blob, ledgerPosition: 0)
         }
         guard let privacy = specification.privacy else {
             throw TrainingRefusal.noPrivacyDeclared
         }
         return try state.withLock { state in
-            let (blob, position) = try Self.train(
-                request, model, shape, privacy, &state, blobs: blobs, status: status, progress)
+            let (blob, position) = try train(request, model, shape, privacy, &state, progress)
             return try draft(request, blob: blob, ledgerPosition: position)
         }
     }
 
-    private static func train(
+    private func train(
         _ request: TrainingRequest, _ model: Model, _ shape: ModelShape,
-        _ privacy: PrivacyDeclaration, _ state: inout State, blobs: BlobStore,
-        status: StatusBoard, _ progress: (Double) throws -> Void
+        _ privacy: PrivacyDeclaration, _ state: inout State, _ progress: (Double) throws -> Void
     ) throws -> (blob: Digest, ledgerPosition: UInt64) {
         let specification = request.specification
         let dataset = specification.dataset
@@ -84,14 +102,15 @@ package final class TrainingDesk: Sendable {
             return (update, state.privacy.entryCount(of: dataset))
         }
         let base = try ModelFile.parameters(of: request.base, shape: shape, in: blobs)
-        let records = try records(of: dataset, &state)
+        let records = try Self.records(of: dataset, shape, &state)
         guard
             var sampler = PoissonSampler(
                 samplingRate: privacy.samplingRate, noiseMultiplier: privacy.noiseMultiplier,
                 recordCount: records.count)
         else { throw TrainingRefusal.notTrainable }
         var plan = TrainingPlan(
-            specification, round: request.round, model: model, privacy: privacy)
+            specification, round: request.round, model: model, loss: shape.loss,
+            privacy: privacy, clipNorm: try clipNorms.norm(for: specification), threads: threads)
         try Trainer.check(
             plan, from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
         let training = specification.training
@@ -109,24 +128,33 @@ package final class TrainingDesk: Sendable {
         let blob = try ModelFile.store(result.update, shape: shape, in: blobs)
         let position = try state.privacy.commit(
             reservation, used: result.event, update: blob, of: dataset)
+        try clipNorms.keep(result.clipNorm, for: specification)
         return (blob, position)
     }
 
-    private static func records(of dataset: String, _ state: inout State) throws -> Records {
-        if let records = state.records[dataset] { return records }
+    /// As the model takes them; one kind of features is kept of each data set.
+    private static func records(
+        of dataset: String, _ shape: ModelShape, _ state: inout State
+    ) throws -> Records {
+        let key = RecordsKey(dataset: dataset, features: shape.features)
+        if let records = state.records[key] { return records }
         let declaration = try state.privacy.declaration(of: dataset)
         let records = try DatasetSource(declaration.source)
             .trainingRecords(slice: declaration.slice)
         try state.privacy.bind(records.fingerprint, to: dataset)
-        state.records[dataset] = records
-        return records
+        guard shape.takes(records) else { throw TrainingError.recordsDoNotFit }
+        let mapped = try records.mapped(by: shape.features)
+        state.records = state.records.filter { $0.key.dataset != dataset }
+        state.records[key] = mapped
+        return mapped
     }
 
-    /// The update of a run without training: small numbers that differ between nodes.
-    private func fixedUpdate(_ shape: ModelShape) -> [Float] {
+    /// The update of a run without training: small numbers that differ between nodes and rounds, so
+    /// that each has to be transferred.
+    private func fixedUpdate(_ shape: ModelShape, round: Int) -> [Float] {
         let bytes = node.bytes
         return (0..<shape.parameterCount).map { index in
-            (Float(bytes[index & 31]) - 127.5) * 0x1p-20
+            (Float(bytes[(index &+ round) & 31]) - 127.5) * 0x1p-20
         }
     }
 

@@ -22,6 +22,8 @@ package enum TrainingFailure {
         case TrainingRefusal.noPrivacyDeclared: "the run declares no privacy"
         case TrainingRefusal.releasedUpdateMissing:
             "the released update is gone and is not drawn again"
+        case TrainingError.recordsDoNotFit:
+            "the records have not the shape or the classes that the run declares"
         case TrainingError.diverged(let step):
             "training diverged in step \(step); a lower learning rate would help"
         case TrainingError.invalidPlan:

@@ -7,11 +7,11 @@ import Logging
 /// Turns what happens to the protocol core into log lines and the status people see. A refusal of
 /// one kind from one peer is logged once and counted after that.
 struct EventLog: Sendable {
-    let roster: Roster
+    let membership: MeshMembership
     let status: StatusBoard
     let logger: Logger
 
-    func name(of node: NodeID) -> String { roster.name(of: node) ?? node.short }
+    func name(of node: NodeID) -> String { membership.name(of: node) }
 
     func record(_ event: Event) {
         switch event {
@@ -118,6 +118,16 @@ struct EventLog: Sendable {
             logger.info("run started", metadata: ["run": "\(run)", "name": "\(name)"])
         case .runEnded(let run, let outcome):
             logger.info("run ended", metadata: ["run": "\(run)", "outcome": "\(outcome)"])
+        case .rosterChanged(let roster):
+            logger.notice(
+                "the members have changed",
+                metadata: [
+                    "epoch": "\(roster.epoch)", "participants": "\(roster.count)",
+                    "others": "\(roster.associates.count)",
+                ])
+        case .votes(let isVoting):
+            logger.notice(
+                isVoting ? "this node votes from here on" : "this node votes no longer")
         case .catchingUp(let height, let seen):
             logger.notice(
                 "catching up", metadata: ["height": "\(height)", "seen": "\(seen)"])

@@ -13,11 +13,13 @@ struct MeshEndpoints: MeshHandler {
     let database: NodeDatabase
     let status: StatusBoard
     let events: EventLog
+    let membership: MeshMembership
+    let joins: JoinDesk
 
     func received(
         statements: [[UInt8]], from peer: NodeID
     ) async -> StatementReception {
-        guard inbox.hasRoom(for: statements.count) else {
+        guard inbox.hasRoom(for: statements.count, from: peer) else {
             return .busy(retryAfter: .seconds(1))
         }
         mail.heard(from: peer)
@@ -32,7 +34,14 @@ struct MeshEndpoints: MeshHandler {
     }
 
     func respond(to request: MeshRequest) async -> MeshResponse {
-        guard request.role == .participant || request.role == .observer else {
+        switch (request.method, request.path) {
+        case (.get, "/mesh/v1/offer"): return joins.offer()
+        case (.post, "/mesh/v1/join"): return joins.join(request.body, from: request.peer)
+        default: break
+        }
+        let isNewcomer = request.role == nil && membership.isWelcome(request.peer.node)
+        let isMember = request.role != nil && request.role != .joiner
+        guard isMember || (isNewcomer && request.path == "/mesh/v1/commits") else {
             return .problem(403, type: "urn:aegis:problem:not-a-participant")
         }
         switch (request.method, request.path) {
@@ -61,6 +70,10 @@ struct MeshEndpoints: MeshHandler {
         } catch {
             return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
         }
+    }
+
+    func cutOff(_ peer: NodeID) {
+        events.refused(peer, "floods, or sends what can't be read: cut off for a while")
     }
 
     func refused(_ error: StatementBatchError, from peer: NodeID) {

@@ -24,6 +24,7 @@ package struct NodeJournal: Sendable {
         fileprivate var records: [AegisStore.JournalRecord] = []
         fileprivate var slots: [JournalSlot] = []
         fileprivate var signings: [(slot: SigningSlot, to: [NodeID])] = []
+        private(set) var persisted: [AegisProtocol.JournalRecord] = []
 
         package init() {}
 
@@ -31,6 +32,7 @@ package struct NodeJournal: Sendable {
 
         package mutating func add(_ record: AegisProtocol.JournalRecord) {
             records.append(.init(type: protocolRecordType, payload: record.encoded))
+            persisted.append(record)
         }
     }
 

@@ -26,7 +26,7 @@ struct NodeLoop: ~Copyable {
     consuming func run() async throws {
         try step(.start)
         for await input in inbox.inputs {
-            inbox.taken()
+            inbox.taken(input)
             try step(input)
         }
     }
@@ -62,8 +62,10 @@ struct NodeLoop: ~Copyable {
     private func flush(_ batch: inout NodeJournal.Batch) throws -> [Input] {
         guard !batch.isEmpty else { return [] }
         let signed = try journal.commit(batch)
+        for record in batch.persisted { surroundings.journaled(record) }
         batch = NodeJournal.Batch()
-        for (_, envelope, recipients) in signed {
+        for (slot, envelope, recipients) in signed {
+            surroundings.journaled(.signed(slot, envelope))
             surroundings.send([.signed(envelope)], to: recipients)
         }
         return signed.map { .signed($0.slot, $0.envelope) }
@@ -100,6 +102,8 @@ protocol Surroundings: Sendable {
     func compute(_ request: ComputeRequest)
     func apply(_ record: CommitRecord, _ state: ChainState) throws
     func synchronise(from peers: [NodeID], fromHeight height: UInt64)
+    /// On the disk, before anything that follows from it is sent.
+    func journaled(_ record: JournalRecord)
     func observed(_ event: Event)
     func noted(_ status: ParticipantStatus)
 }

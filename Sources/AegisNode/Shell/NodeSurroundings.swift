@@ -12,6 +12,7 @@ import Synchronization
 final class NodeSurroundings: Surroundings {
     let inbox: Inbox
     let rules: MeshRules
+    let membership: MeshMembership
     let node: NodeID
     let client: MeshClient
     let mail: PeerMail
@@ -22,6 +23,7 @@ final class NodeSurroundings: Surroundings {
     let trainer: TrainingDesk
     let desk: AggregationDesk
     let history: RunHistory
+    let evidence: EvidenceKeeper
     let training = Worker(niceness: 5)
     let computing = Worker()
     let logger: Logger
@@ -33,11 +35,13 @@ final class NodeSurroundings: Surroundings {
         var training: Task<Void, Never>?
         var synchronising: Task<Void, Never>?
         var computing: [ComputeRequest: Task<Void, Never>] = [:]
+        var addresses: Task<Void, Never>?
     }
 
     init(_ parts: Parts) {
         inbox = parts.inbox
         rules = parts.rules
+        membership = parts.membership
         node = parts.node
         client = parts.client
         mail = parts.mail
@@ -46,11 +50,12 @@ final class NodeSurroundings: Surroundings {
         status = parts.status
         trainer = parts.trainer
         history = parts.history
+        evidence = parts.evidence
         logger = parts.logger
         let desk = AggregationDesk(blobs: parts.blobs)
         self.desk = desk
         let events = EventLog(
-            roster: parts.rules.roster, status: parts.status, logger: parts.logger)
+            membership: parts.membership, status: parts.status, logger: parts.logger)
         self.events = events
         let (client, blobs, computing) = (parts.client, parts.blobs, computing)
         fetcher = UpdateFetcher(inbox: parts.inbox) { request in
@@ -68,6 +73,7 @@ final class NodeSurroundings: Surroundings {
     struct Parts: Sendable {
         let inbox: Inbox
         let rules: MeshRules
+        let membership: MeshMembership
         let node: NodeID
         let client: MeshClient
         let mail: PeerMail
@@ -76,6 +82,7 @@ final class NodeSurroundings: Surroundings {
         let status: StatusBoard
         let trainer: TrainingDesk
         let history: RunHistory
+        let evidence: EvidenceKeeper
         let logger: Logger
     }
 
@@ -220,13 +227,34 @@ final class NodeSurroundings: Surroundings {
     func apply(_ record: CommitRecord, _ state: ChainState) throws {
         let header = try Header(decoding: record.header)
         try database.insertCommit(
-            record.encoded, digest: SHA256.digest(of: record.header), at: header.height)
+            record.encoded, digest: SHA256.digest(of: record.header), at: header.height,
+            evidence: evidence.evidence(
+                for: header, body: record.body, view: RunHistory.view(of: record)))
+        if state.active == nil { evidence.clear() }
+        if let members = membership.adopt(state) { follow(members) }
         if header.kind == .round { fetcher.finish(through: header.round) }
         if state.active == nil { fetcher.cancelAll() }
         guard let round = history.committed(record, header, state) else { return }
         let signers = record.certificate.map(\.sender)
         let isLast = state.active == nil
         Task { await finish(round, from: signers, attempts: isLast ? 10 : 1) }
+    }
+
+    /// The members are others than before, or elsewhere.
+    private func follow(_ members: [RosterEntry]) {
+        let others = members.filter { $0.node != node }
+        mail.setPeers(others.map(\.node))
+        let addresses = others.reduce(into: [NodeID: MeshAddress]()) {
+            $0[$1.node] = MeshAddress($1.address)
+        }
+        let client = client
+        tasks.withLock { tasks in
+            let earlier = tasks.addresses
+            tasks.addresses = Task {
+                await earlier?.value
+                await client.setPeers(addresses)
+            }
+        }
     }
 
     /// Gets a decided model where this node was out-voted before it had all updates, and evaluates
@@ -278,6 +306,8 @@ final class NodeSurroundings: Surroundings {
     }
 
     // MARK: Telling
+
+    func journaled(_ record: AegisProtocol.JournalRecord) { evidence.journaled(record) }
 
     func observed(_ event: Event) {
         events.record(event)

@@ -11,10 +11,13 @@ import Synchronization
 /// What the node remembers of its runs beyond the chain: when rounds began, what their models are
 /// worth, and which blobs are still of use.
 final class RunHistory: Sendable {
-    /// Models of so many past rounds stay, for those who catch up.
-    private static let roundsKept = 3
+    /// Models of so many past rounds stay where the owner does not ask for more, for those who
+    /// catch up.
+    static let roundsKeptAtLeast = 3
 
     private struct State {
+        /// After the last decision: whose roster decides the next.
+        var chain: ChainState?
         var active: RunSpecification?
         var firstModel: (run: RunID, model: Digest)?
         var roundBegan: Instant?
@@ -36,6 +39,8 @@ final class RunHistory: Sendable {
     private static let explanationsMax = 8
 
     private let state = Mutex(State())
+    /// Updates and models of so many past rounds stay; nil: of all.
+    private let roundsKept: Int?
     private let rules: MeshRules
     private let database: NodeDatabase
     private let blobs: BlobStore
@@ -46,8 +51,9 @@ final class RunHistory: Sendable {
 
     init(
         rules: MeshRules, database: NodeDatabase, blobs: BlobStore, status: StatusBoard,
-        evaluator: Evaluator, worker: Worker, logger: Logger
+        evaluator: Evaluator, worker: Worker, roundsKept: Int?, logger: Logger
     ) {
+        self.roundsKept = roundsKept
         self.rules = rules
         self.database = database
         self.blobs = blobs
@@ -60,7 +66,10 @@ final class RunHistory: Sendable {
     /// What was measured before a restart, and the state the chain had then.
     func restore(_ chain: ChainState) throws {
         let run = chain.active?.specification.run ?? chain.finished.last?.run
-        state.withLock { $0.active = chain.active?.specification }
+        state.withLock { state in
+            state.active = chain.active?.specification
+            state.chain = chain
+        }
         guard let run else { return }
         for (_, metrics) in try database.metrics(run: run.bytes) {
             let measurement = try AegisAPI.decode(RoundMeasurement.self, from: metrics)
@@ -110,13 +119,15 @@ final class RunHistory: Sendable {
         _ record: CommitRecord, _ header: Header, _ chain: ChainState
     ) -> Unevaluated? {
         let ended = MachineClock.now
-        let (specification, began) = state.withLock { state in
+        let (specification, began, rules) = state.withLock { state in
             let (specification, began) = (state.active, state.roundBegan)
+            let rules = state.chain.map { self.rules.at($0) } ?? self.rules
+            state.chain = chain
             if header.kind == .configuration, let active = chain.active {
                 state.firstModel = (active.specification.run, active.model)
             }
             state.active = chain.active?.specification
-            return (specification, began)
+            return (specification, began, rules)
         }
         guard header.kind == .round, let specification else { return nil }
         let view = Self.view(of: record)
@@ -152,10 +163,11 @@ final class RunHistory: Sendable {
     @discardableResult
     private func count(_ measurement: RoundMeasurement) -> [DropCount] {
         guard var explanation = measurement.aggregation else { return [] }
+        let roster = state.withLock { $0.chain?.roster } ?? rules.roster
         for index in explanation.verdicts.indices {
             let node = NodeID(text: explanation.verdicts[index].node)
             explanation.verdicts[index].node =
-                node.flatMap(rules.roster.name(of:)) ?? explanation.verdicts[index].node
+                node.flatMap(roster.name(of:)) ?? explanation.verdicts[index].node
         }
         let (counts, suspicious) = state.withLock { state in
             let suspicious = state.drops.add(explanation, run: measurement.run)
@@ -166,7 +178,7 @@ final class RunHistory: Sendable {
     }
 
     /// The view that decided: the certificate's votes are all of it.
-    private static func view(of record: CommitRecord) -> UInt32 {
+    static func view(of record: CommitRecord) -> UInt32 {
         guard let envelope = record.certificate.first,
             let verified = Libsodium().verify(envelope),
             let vote = try? Vote2(payload: verified.payload)
@@ -179,19 +191,20 @@ final class RunHistory: Sendable {
     func evaluate(_ round: Unevaluated) async {
         let evaluator = evaluator
         do {
-            let evaluation = try await worker.run {
+            let quality = try await worker.run {
                 try evaluator.evaluate(round.model, of: round.specification)
             }
-            guard let evaluation else { return }
+            guard let quality else { return }
             var measurement = round.measurement
-            measurement.loss = evaluation.loss
-            measurement.accuracy = evaluation.accuracy
+            measurement.loss = quality.loss
+            measurement.accuracy = quality.accuracy
+            measurement.quality = quality
             store(measurement, of: round.specification)
             logger.info(
                 "model evaluated",
                 metadata: [
-                    "round": "\(measurement.round)", "loss": "\(evaluation.loss)",
-                    "accuracy": "\(evaluation.accuracy)",
+                    "round": "\(measurement.round)", "loss": "\(quality.loss)",
+                    "accuracy": "\(quality.accuracy.map { "\($0)" } ?? "none")",
                 ])
         } catch {
             logger.warning("the model could not be evaluated", metadata: ["reason": "\(error)"])
@@ -213,20 +226,29 @@ final class RunHistory: Sendable {
 
     /// An update is of use until a few rounds later, a model too, unless it is the run's last.
     func uses(_ blob: Digest, at height: UInt64) {
-        state.withLock { $0.passing.append((height + UInt64(Self.roundsKept), blob)) }
+        guard let roundsKept else { return }
+        state.withLock { $0.passing.append((height + UInt64(roundsKept), blob)) }
     }
 
     /// At a start: removes what is left of rounds that were decided before it. What this node still
     /// owes anybody stays: the models of the last rounds and of finished runs, and the updates of
     /// the round that goes on.
     func clear(_ durable: DurableState, ownUpdate: Digest?) throws {
+        state.withLock { $0.kept.formUnion(durable.chain.finished.map(\.model)) }
+        guard let roundsKept else { return }
         var needed = Set(durable.chain.finished.map(\.model))
         if let active = durable.chain.active { needed.insert(active.model) }
         if let ownUpdate { needed.insert(ownUpdate) }
         let height = durable.chain.height
-        let first = height - min(height, UInt64(Self.roundsKept))
-        for bytes in try database.commits(from: first + 1, count: Self.roundsKept) {
-            needed.insert(try Header(decoding: CommitRecord(decoding: bytes).header).model)
+        let first = height - min(height, UInt64(roundsKept))
+        for bytes in try database.commits(from: first + 1, count: roundsKept) {
+            let header = try Header(decoding: CommitRecord(decoding: bytes).header)
+            needed.insert(header.model)
+            for update in try database.evidence(.update, at: header.height) {
+                if let blob = try Self.blob(of: SignedEnvelope(parsing: update.bytes)) {
+                    needed.insert(blob)
+                }
+            }
         }
         for record in durable.records {
             let envelope: SignedEnvelope
@@ -234,21 +256,25 @@ final class RunHistory: Sendable {
             case .signed(.update, let update), .update(let update): envelope = update
             default: continue
             }
-            guard let verified = Libsodium().verify(envelope) else { continue }
-            needed.insert(try UpdateStatement(payload: verified.payload).blob.digest)
+            if let blob = try Self.blob(of: envelope) { needed.insert(blob) }
         }
         try blobs.retain(only: needed)
-        state.withLock { $0.kept.formUnion(durable.chain.finished.map(\.model)) }
+    }
+
+    private static func blob(of envelope: SignedEnvelope) throws -> Digest? {
+        guard let verified = Libsodium().verify(envelope) else { return nil }
+        return try UpdateStatement(payload: verified.payload).blob.digest
     }
 
     func stop() async { await worker.stop() }
 
     private func release(_ header: Header, isLast: Bool) {
+        guard let roundsKept else { return }
         let past = state.withLock { state in
             if isLast {
                 state.kept.insert(header.model)
             } else {
-                state.passing.append((header.height + UInt64(Self.roundsKept), header.model))
+                state.passing.append((header.height + UInt64(roundsKept), header.model))
             }
             let past = state.passing.filter { $0.height <= header.height }
             state.passing.removeAll { $0.height <= header.height }

@@ -11,7 +11,8 @@ import NIOCore
 /// a decision now, or why not), `/metrics`. No identifiers beyond participants' names.
 struct NodeMonitor: Sendable {
     let status: StatusBoard
-    let roster: Roster
+    let membership: MeshMembership
+    let node: NodeID
     let mail: PeerMail
     let leaf: LeafInUse
 
@@ -49,7 +50,15 @@ struct NodeMonitor: Sendable {
         case .syncing: reasons.append("catching up with the mesh")
         case .idle, .training, .agreeing: break
         }
-        let away = mail.unreachable
+        let roster = membership.roster
+        switch (roster.contains(node), roster.associate(node)?.standing) {
+        case (true, _): break
+        case (false, .learner), (false, .ready): reasons.append("joined, not promoted: no vote yet")
+        case (false, .suspended): reasons.append("suspended by the admin: the vote rests")
+        case (false, .observer): reasons.append("watches: no vote")
+        case (false, nil): reasons.append("no member of the mesh")
+        }
+        let away = mail.unreachable.filter { roster.contains($0) }
         let present = roster.count - away.count
         if present < roster.quorum {
             let names = away.map { roster.name(of: $0) ?? $0.short }
@@ -77,7 +86,7 @@ struct NodeMonitor: Sendable {
             Double(status.view))
         metrics.add(
             "aegis_participants", .gauge, help: "Participants of the roster.",
-            Double(roster.count))
+            Double(membership.roster.count))
         metrics.add(
             "aegis_participants_away", .gauge,
             help: "Participants the last delivery missed.",

@@ -37,6 +37,13 @@ struct LatticeLoss: Sendable {
         1e-12 + 1e-15 * (order * order + 1) / loss.variance
     }
 
+    /// The masses modulo a window's length, a power of two.
+    func folded(_ count: Int) -> [Double] {
+        var folded = [Double](repeating: 0, count: count)
+        for (index, mass) in masses.enumerated() { folded[(first + index) & (count - 1)] += mass }
+        return folded
+    }
+
     /// log E[e^{λL}] under the tilted law, for any λ.
     func logMoment(_ lambda: Double, step: Double) -> Double {
         let rate = lambda * step
@@ -210,7 +217,9 @@ extension LatticeBuilder {
         var mean = loss.loss(at: 0)
         for _ in 0..<3 {
             var merged = Merged(anchor: mean)
-            let start = max(position(of: mean - step / 2), -12 * loss.noise)
+            // Down to the floor where it is near: what is there is of the same cell.
+            let isNear = mean - 1.5 * step < loss.floor
+            let start = isNear ? -12 * loss.noise : position(of: mean - step / 2)
             let end = min(position(of: mean + step / 2), 12 * loss.noise + 1)
             guard end > start else { break }
             merged.add(self, from: start, to: end)
@@ -220,36 +229,66 @@ extension LatticeBuilder {
         return mean - step * (mean / step).rounded() - 1e-9 * step
     }
 
+    /// Some outcomes as one.
+    struct Cell {
+        /// P's mass, tilted as for a loss of `anchor`.
+        let mass: Double
+        /// Where the outcomes end.
+        let end: Double
+        /// The mean loss less the anchor, in widths.
+        let excess: Double
+    }
+
     /// Merges outcomes from `start` on into one whose mean loss is at least `anchor`, about
-    /// `width` wide. Nil for the end where that can't be.
+    /// `width` wide and at most to `reach` widths above the anchor; with a negative excess where
+    /// that can't be.
     func merge(
-        from start: Double, to limit: Double, anchor: Double, width: Double
-    ) -> (mass: Double, end: Double, isAtAnchor: Bool) {
+        from start: Double, to limit: Double, anchor: Double, width: Double, reach: Double = 0.8
+    ) -> Cell {
         // The mean loss of a cell is off its middle by h²/12 times the log-density's slope.
         let share = loss.share(at: start)
         let slope = 0.5 - start / share - (1 - share) / share
         let shift = slope.isFinite ? min(max(width * slope / 12, -0.4), 0.4) : 0
         var border = anchor + width * (0.5 - shift)
         var end = min(position(of: border), limit)
-        guard end > start else { return (0, start, true) }
+        guard end > start else { return Cell(mass: 0, end: start, excess: 0) }
         var merged = Merged(anchor: anchor)
         merged.add(self, from: start, to: end)
-        for _ in 0..<3 {
-            // Rounding must not make a mean that is too low look right.
-            let lacking = merged.q * (1 + 1e-14) - merged.p
-            if lacking <= 0 { return (merged.p, end, true) }
-            guard end < limit, border < anchor + 0.75 * width else { break }
+        // Rounding must not make a mean that is too low look right.
+        var lacking: Double { merged.q * (1 + 1e-14) - merged.p }
+        for _ in 0..<(reach > 1 ? 8 : 3) {
+            guard lacking > 0, end < limit, border < anchor + (reach - 0.05) * width else { break }
             // What more is needed, by the density at the border.
             let density =
                 exp(loss.logTilted(at: end, order: order) - reference + tilt * (anchor - border))
                 * loss.variance / loss.share(at: end)
             border += 1.02 * lacking / (density * -expm1(anchor - border)) + 1e-12 * width
-            border = min(border, anchor + 0.8 * width)
+            border = min(border, anchor + reach * width)
             let from = end
             end = min(position(of: border), limit)
             merged.add(self, from: from, to: end)
         }
-        return (merged.p, end, merged.q * (1 + 1e-14) <= merged.p)
+        let excess = merged.p > 0 ? -lacking / (merged.p * width) : 0
+        return Cell(mass: merged.p, end: end, excess: excess)
+    }
+
+    /// The same at the lattice point, among the next few, to which the mean is nearest from above:
+    /// at small rates most outcomes are close to the loss's floor, and lie together in one cell
+    /// wherever it begins.
+    func mergeNearby(
+        from start: Double, to limit: Double, anchor: Double, width: Double
+    ) -> (cell: Cell, moved: Int) {
+        let first = merge(from: start, to: limit, anchor: anchor, width: width)
+        guard first.excess > 0.1, first.mass > 1e-9 else { return (first, 0) }
+        var best = (cell: first, moved: 0)
+        for moved in 1...2 where best.cell.excess > 0.1 {
+            let other = merge(
+                from: start, to: limit, anchor: anchor + Double(moved) * width, width: width,
+                reach: 1.5)
+            guard other.excess >= 0 else { break }
+            best = (other, moved)
+        }
+        return best
     }
 }
 
@@ -331,19 +370,23 @@ extension LatticeLoss {
         var (cell, span) = (1, 1)
         while cell < count {
             let width = Double(span) * step
-            let anchor = origin + Double(first + cell) * step
-            let (mass, end, isAtAnchor) = builder.merge(
+            var anchor = origin + Double(first + cell) * step
+            let (merged, moved) = builder.mergeNearby(
                 from: z, to: high, anchor: anchor, width: width)
-            if isAtAnchor {
-                masses[cell] += mass
+            if moved > 0, cell + moved * span < count {
+                cell += moved * span
+                anchor += Double(moved) * width
+            }
+            if merged.excess >= 0 {
+                masses[cell] += merged.mass
             } else {
                 // Its mean loss is below the point: its mass counts below the least of its losses,
                 // where the tilt weighs it less.
                 let least = ((builder.value(at: z) - origin) / step).rounded(.down)
                 let below = min(max(0, Int(least) - first), cell)
-                masses[below] += mass * exp(-builder.tilt * Double(cell - below) * step)
+                masses[below] += merged.mass * exp(-builder.tilt * Double(cell - below) * step)
             }
-            z = end
+            z = merged.end
             // Odd spans, so that the next point is one of the lattice. They shrink in time for
             // what is ahead.
             let border = anchor + width / 2

@@ -12,13 +12,7 @@ struct LossComposition: Sendable {
     private var spectrum: Spectrum
     /// Bounds the sum over all frequencies of the spectrum's error.
     private var spectrumError = 0.0
-    private var logTotal = 0.0
-    private var infinite = 0.0
-    /// log E[e^{λL}] of the tilted sum at the plan's two λ.
-    private var logMomentAbove = 0.0
-    private var logMomentBelow = 0.0
-    /// The sum's loss where all indices are zero.
-    private var offset = 0.0
+    private var totals = CompositionTotals()
 
     init(_ plan: LatticePlan) {
         self.plan = plan
@@ -29,11 +23,7 @@ struct LossComposition: Sendable {
 
     /// One use of a mechanism in the frequency domain.
     func transformed(_ lattice: LatticeLoss) -> LatticeSpectrum {
-        var folded = [Double](repeating: 0, count: plan.count)
-        let mask = plan.count - 1
-        for (index, mass) in lattice.masses.enumerated() {
-            folded[(lattice.first + index) & mask] += mass
-        }
+        var folded = lattice.folded(plan.count)
         // The largest mass is transformed apart, exactly: where it is nearly all, as at a small
         // rate, the error is a share of the little that is left.
         var largest = 0
@@ -55,18 +45,13 @@ struct LossComposition: Sendable {
         // that share of the spectrum's 2-norm.
         let norm = min(rest, (squares * Double(plan.count)).squareRoot())
         return LatticeSpectrum(
-            lattice: lattice, spectrum: spectrum, error: transform.relativeError * norm + 3.5e-16,
-            logMomentAbove: lattice.logMoment(plan.lambdaAbove, step: plan.step),
-            logMomentBelow: lattice.logMoment(plan.lambdaBelow, step: plan.step))
+            spectrum: spectrum, error: transform.relativeError * norm + 3.5e-16,
+            moments: LatticeMoments(lattice, plan))
     }
 
     /// Adds `steps` uses.
     mutating func compose(_ one: LatticeSpectrum, steps: Int) {
-        logMomentAbove += Double(steps) * one.logMomentAbove
-        logMomentBelow += Double(steps) * one.logMomentBelow
-        offset += Double(steps) * one.lattice.origin
-        logTotal += Double(steps) * one.lattice.logTotal
-        infinite = min(1, infinite + Double(steps) * one.lattice.infinite)
+        totals.add(one.moments, steps: steps)
         let uses = Double(steps)
         var error = 0.0
         for k in 0..<spectrum.count {
@@ -137,32 +122,66 @@ struct LossComposition: Sendable {
         let error =
             spectrumError / size
             + transform.relativeError * min((squares / size).squareRoot(), sum / size)
-        let rotation = Int((offset / plan.step).rounded())
-        let residue = offset - Double(rotation) * plan.step
-        return LossTail(
-            plan: plan, masses: masses, rotation: rotation, residue: residue, error: error,
-            logTotal: logTotal, infinite: infinite,
-            above: exp(
-                min(
-                    0, logMomentAbove - plan.lambdaAbove * (Double(plan.last) * plan.step + residue)
-                )),
-            below: exp(
-                min(
-                    0,
-                    logMomentBelow - plan.lambdaBelow * (Double(plan.first) * plan.step + residue)))
-        )
+        return totals.tail(plan, masses: masses, error: error)
     }
 }
 
-/// A mechanism's lattice and its transform.
+/// A mechanism's lattice in the frequency domain.
 struct LatticeSpectrum: Sendable {
-    let lattice: LatticeLoss
     let spectrum: Spectrum
     /// Bounds the error at each frequency.
     let error: Double
+    let moments: LatticeMoments
+}
+
+/// What of a lattice adds up, use by use.
+struct LatticeMoments: Sendable {
+    let origin: Double
+    let logTotal: Double
+    let infinite: Double
     /// log E[e^{λL}] at the plan's two λ.
     let logMomentAbove: Double
     let logMomentBelow: Double
+
+    init(_ lattice: LatticeLoss, _ plan: LatticePlan) {
+        origin = lattice.origin
+        logTotal = lattice.logTotal
+        infinite = lattice.infinite
+        logMomentAbove = lattice.logMoment(plan.lambdaAbove, step: plan.step)
+        logMomentBelow = lattice.logMoment(plan.lambdaBelow, step: plan.step)
+    }
+}
+
+/// The same of all uses.
+struct CompositionTotals: Sendable {
+    private var logTotal = 0.0
+    private var infinite = 0.0
+    private var logMomentAbove = 0.0
+    private var logMomentBelow = 0.0
+    /// The sum's loss where all indices are zero.
+    private var offset = 0.0
+
+    mutating func add(_ one: LatticeMoments, steps: Int) {
+        logMomentAbove += Double(steps) * one.logMomentAbove
+        logMomentBelow += Double(steps) * one.logMomentBelow
+        offset += Double(steps) * one.origin
+        logTotal += Double(steps) * one.logTotal
+        infinite = min(1, infinite + Double(steps) * one.infinite)
+    }
+
+    /// The law in a window, with Chernoff's bounds of what is outside of it.
+    func tail(_ plan: LatticePlan, masses: [Double], error: Double) -> LossTail {
+        let rotation = Int((offset / plan.step).rounded())
+        let residue = offset - Double(rotation) * plan.step
+        func bound(_ logMoment: Double, _ lambda: Double, _ index: Int) -> Double {
+            exp(min(0, logMoment - lambda * (Double(index) * plan.step + residue)))
+        }
+        return LossTail(
+            plan: plan, masses: masses, rotation: rotation, residue: residue, error: error,
+            logTotal: logTotal, infinite: infinite,
+            above: bound(logMomentAbove, plan.lambdaAbove, plan.last),
+            below: bound(logMomentBelow, plan.lambdaBelow, plan.first))
+    }
 }
 
 /// A composed loss, to be asked for ε and δ.

@@ -29,13 +29,14 @@ enum PLDAccountant {
     }
 
     /// ε of one direction. The first tilt is a guess; where the numerical error shows in what it
-    /// gives, another follows that suits the ε found.
+    /// gives, another follows that suits the ε found, and in the end the same in more digits.
     private static func epsilon(
         _ components: [PrivacyPhase], _ direction: Direction, logDelta: Double
     ) -> Double? {
         let cumulants = Cumulants(components, direction, logDelta: logDelta)
         var tilt = cumulants.regular(cumulants.tilt(logDelta: logDelta))
         var best: Double?
+        var noise = Double.infinity
         for _ in 0..<3 {
             let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta)
             guard let tail, let epsilon = tail.epsilonAbove(logDelta: logDelta) else {
@@ -43,12 +44,17 @@ enum PLDAccountant {
                 continue
             }
             best = min(best ?? .infinity, epsilon)
-            if epsilon == 0 || tail.noise(atEpsilon: epsilon, logDelta: logDelta) < 1e-4 { break }
+            noise = min(noise, tail.noise(atEpsilon: epsilon, logDelta: logDelta))
+            if epsilon == 0 || noise < 1e-4 { return best }
             let next = cumulants.tilt(epsilon: epsilon)
             if abs(next - tilt) < 0.1 * tilt { break }
             tilt = next
         }
-        return best
+        // The other direction costs less: rounding up is good enough there.
+        guard noise > noiseMost, direction == .remove else { return best }
+        let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta, inMoreDigits: true)
+        guard let epsilon = tail?.epsilonAbove(logDelta: logDelta) else { return best }
+        return min(best ?? .infinity, epsilon)
     }
 
     /// A lower bound of ε at δ.
@@ -67,7 +73,7 @@ enum PLDAccountant {
             let plan = LatticePlan(
                 cumulants, components: components, tilt: tilt, logDelta: logDelta)
         else { return 0 }
-        var composition = LossComposition(plan)
+        var lattices: [LatticeLoss] = []
         for phase in components {
             let builder = LatticeBuilder(
                 SampledLoss(phase, logLost: plan.logLost), .remove, plan: plan)
@@ -76,9 +82,17 @@ enum PLDAccountant {
                     optimistic: builder, logLost: plan.logLost,
                     pointsMax: LatticePlan.pointsMax)
             else { return 0 }
-            composition.compose(composition.transformed(lattice), steps: phase.steps)
+            lattices.append(lattice)
         }
-        return composition.tail().epsilonBelow(logDelta: logDelta)
+        let steps = components.map(\.steps)
+        let tail = compose(lattices, steps, plan)
+        let epsilon = tail.epsilonBelow(logDelta: logDelta)
+        // Where much lies below the window, more digits tell nothing.
+        guard tail.noise(atEpsilon: epsilon, logDelta: logDelta) > noiseMost, tail.below < 1e-3,
+            plan.count <= LatticePlan.pointsMax / 4
+        else { return epsilon }
+        let precise = compose(lattices, steps, plan, inMoreDigits: true)
+        return max(epsilon, precise.epsilonBelow(logDelta: logDelta))
     }
 
     /// An upper bound of δ at ε ≥ 0; nil where the lattice would outgrow its limits.
@@ -117,16 +131,35 @@ enum PLDAccountant {
 
     /// The composed pessimistic loss of one direction.
     private static func tail(
-        _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double, logDelta: Double
+        _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double, logDelta: Double,
+        inMoreDigits: Bool = false
     ) -> LossTail? {
-        guard canHold(components),
+        // A second, with one mechanism in the largest window.
+        guard canHold(components), !inMoreDigits || components.count <= 4,
             let plan = LatticePlan(
                 cumulants, components: components, tilt: tilt, logDelta: logDelta)
         else { return nil }
-        var composition = LossComposition(plan)
+        var lattices: [LatticeLoss] = []
         for phase in components {
             guard let lattice = lattice(phase, plan) else { return nil }
-            composition.compose(composition.transformed(lattice), steps: phase.steps)
+            lattices.append(lattice)
+        }
+        return compose(lattices, components.map(\.steps), plan, inMoreDigits: inMoreDigits)
+    }
+
+    private static func compose(
+        _ lattices: [LatticeLoss], _ steps: [Int], _ plan: LatticePlan, inMoreDigits: Bool = false
+    ) -> LossTail {
+        if inMoreDigits {
+            var composition = PreciseComposition(plan)
+            for (lattice, steps) in zip(lattices, steps) {
+                composition.compose(lattice, steps: steps)
+            }
+            return composition.tail()
+        }
+        var composition = LossComposition(plan)
+        for (lattice, steps) in zip(lattices, steps) {
+            composition.compose(composition.transformed(lattice), steps: steps)
         }
         return composition.tail()
     }
@@ -145,6 +178,9 @@ enum PLDAccountant {
     static func canHold(_ components: [PrivacyPhase]) -> Bool {
         components.allSatisfy { $0.noiseMultiplier >= noiseLeast }
     }
+
+    /// What share of δ may be numerical error before more digits are worth their time.
+    private static let noiseMost = 2e-3
 
     /// Below this σ the loss is so large that binary64 holds too few digits of its density.
     private static let noiseLeast = 0.01

@@ -151,7 +151,9 @@ private struct Search {
             switch (enough, few) {
             case (let enough?, let few?):
                 let gap = abs(enough.value - few.value)
-                if gap <= max(unit, 2e-7 * enough.value) { return enough }
+                // Where rounding makes the curve jump, closing in further gains nothing.
+                let near = attempt < 12 ? 2e-7 : 2e-4
+                if gap <= max(unit, near * enough.value) { return enough }
                 let (x, y) = (log(enough.value), log(few.value))
                 var share = 0.5
                 if attempt % 3 != 2, enough.cost > 0, few.cost.isFinite {

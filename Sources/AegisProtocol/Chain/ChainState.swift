@@ -16,6 +16,8 @@ package struct ChainState: Hashable, Sendable {
     /// Proved traitors, in the order of their ids: they coordinate nothing and none of their
     /// updates counts, for good (§2.9).
     package private(set) var convicted: [NodeID]
+    /// The admin's audit log as it was last witnessed.
+    package private(set) var auditHead: AuditHead?
     /// Who decides the next height, and the digest that its statements name.
     package internal(set) var roster: Roster
     package private(set) var rosterDigest: Digest
@@ -44,6 +46,7 @@ package struct ChainState: Hashable, Sendable {
         active = nil
         finished = []
         convicted = []
+        auditHead = nil
         self.roster = roster
         self.rosterDigest = rosterDigest
         tokens = []
@@ -118,6 +121,8 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     /// m must not exceed n − f, or one fault would stop every round (§2.5).
     case tooManyUpdatesNeeded(Int, available: Int)
     case noSuchRun
+    /// A log only grows.
+    case auditHeadNotGrowing(last: UInt64)
     case membership(MembershipRefusal)
 
     /// Whether another decision may make it applicable.
@@ -126,7 +131,7 @@ package enum CommandRefusal: Error, Hashable, Sendable {
         case .anotherRunIsActive, .noSuchRun: true
         case .membership(let refusal): refusal.isTransient
         case .foreignMesh, .sequenceNotGrowing, .expired, .runUsedBefore,
-            .tooManyUpdatesNeeded:
+            .tooManyUpdatesNeeded, .auditHeadNotGrowing:
             false
         }
     }
@@ -155,6 +160,9 @@ extension ChainState {
             }
             return nil
         case .stop(let run, _): return active?.specification.run == run ? nil : .noSuchRun
+        case .witness(let head):
+            let last = auditHead?.records ?? 0
+            return head.records > last ? nil : .auditHeadNotGrowing(last: last)
         case .membership(let change):
             return refusal(of: change, at: time).map { .membership($0) }
         }
@@ -270,6 +278,7 @@ extension ChainState {
         case .stop(_, let reason):
             guard let run = active else { return }
             end(run, .stopped(reason: reason), rounds: run.round - 1)
+        case .witness(let head): auditHead = head
         case .membership(let change): apply(change, at: time)
         }
     }

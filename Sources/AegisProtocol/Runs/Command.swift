@@ -6,6 +6,8 @@ package struct Command: Hashable, Sendable {
     package enum Action: Hashable, Sendable {
         case start(RunSpecification)
         case stop(RunID, reason: String)
+        /// The mesh's signatures on how long the admin's audit log is, and what its last record is.
+        case witness(AuditHead)
         case membership(MembershipChange)
     }
 
@@ -29,6 +31,7 @@ package struct Command: Hashable, Sendable {
             switch self.action {
             case .start(let specification): .fields([1: specification.cbor])
             case .stop(let run, let reason): .fields([2: .bytes(run.bytes), 3: .text(reason)])
+            case .witness(let head): .fields([16: head.cbor])
             case .membership(let change): .fields([4: change.cbor])
             }
         return CBOR.fields([
@@ -44,6 +47,8 @@ package struct Command: Hashable, Sendable {
         var action = try CBORFields(try fields.value(4))
         if let specification = action.optional(1) {
             self.action = .start(try RunSpecification(specification))
+        } else if let head = action.optional(16) {
+            self.action = .witness(try AuditHead(head))
         } else if let change = action.optional(4) {
             self.action = .membership(try MembershipChange(change))
         } else {
@@ -58,7 +63,7 @@ package struct Command: Hashable, Sendable {
     /// Who must have signed it.
     package var author: MembershipChange.Author {
         switch action {
-        case .start, .stop: .admin
+        case .start, .stop, .witness: .admin
         case .membership(let change): change.author
         }
     }

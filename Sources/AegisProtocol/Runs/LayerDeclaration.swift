@@ -8,6 +8,7 @@ package struct LayerDeclaration: Hashable, Sendable {
         case maxPool = "max-pool"
         case averagePool = "average-pool"
         case groupNorm = "group-norm"
+        case embeddingBag = "embedding-bag"
 
         /// The names of its sizes and what they may be.
         package var sizes: [(name: String, range: ClosedRange<Int>)] {
@@ -21,6 +22,7 @@ package struct LayerDeclaration: Hashable, Sendable {
             case .relu, .tanh: []
             case .maxPool, .averagePool: [("size", 1...64), ("stride", 1...64)]
             case .groupNorm: [("groups", 1...4096)]
+            case .embeddingBag: [("vocabulary", 2...1 << 20), ("width", 1...4096)]
             }
         }
     }

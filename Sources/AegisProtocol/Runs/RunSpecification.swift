@@ -77,7 +77,9 @@ package enum ModelDeclaration: Hashable, Sendable {
     case multilayerPerceptron(hidden: [Int])
     /// The tanh network of 26,010 parameters for images of 28 × 28 (Papernot et al. 2020).
     case convolutional
-    /// These layers; the last has an output for each class.
+    /// Wavelet scattering features of images of 28 × 28, then a dense layer (Tramèr, Boneh 2021).
+    case scatterLinear
+    /// These layers; the last has an output for each class, or one.
     case layers([LayerDeclaration])
     /// No training: each update is a fixed vector of so many parameters. Measures the mesh alone.
     case none(parameters: Int)
@@ -88,6 +90,7 @@ package enum ModelDeclaration: Hashable, Sendable {
         case .multilayerPerceptron(let hidden):
             .fields([1: "mlp", 2: .array(hidden.map { .integer(Int64($0)) })])
         case .convolutional: .fields([1: "cnn"])
+        case .scatterLinear: .fields([1: "scatter-linear"])
         case .layers(let layers): .fields([1: "layers", 4: .array(layers.map(\.cbor))])
         case .none(let parameters): .fields([1: "none", 3: .integer(Int64(parameters))])
         }
@@ -107,6 +110,7 @@ package enum ModelDeclaration: Hashable, Sendable {
             }
             self = .multilayerPerceptron(hidden: hidden)
         case "cnn": self = .convolutional
+        case "scatter-linear": self = .scatterLinear
         case "layers":
             var layers: [LayerDeclaration] = []
             for layer in try fields.array(4, max: LayerDeclaration.countMax) {

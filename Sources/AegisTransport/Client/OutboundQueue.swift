@@ -163,14 +163,15 @@ package final class OutboundQueue: Sendable {
         }
     }
 
-    /// Full jitter (PROTOCOL.md §2.12). New statements do not shorten it, only `wake` does.
+    /// New statements do not shorten it, only `wake` does.
     private func backOff(
         _ failures: Int, since wakes: Int, using generator: inout SystemRandomNumberGenerator
     ) async {
-        let ceiling = min(limits.firstDelay * (1 << min(failures - 1, 16)), limits.lastDelay)
-        let share = Int64.random(in: 100...1_000, using: &generator)
         let clock = ContinuousClock()
-        let end = clock.now + ceiling * share / 1_000
+        let end =
+            clock.now
+            + BackOff(first: limits.firstDelay, last: limits.lastDelay)
+            .delay(after: failures, using: &generator)
         while !Task.isCancelled, clock.now < end, state.withLock({ $0.wakes }) == wakes {
             await bell.wait(atMost: clock.now.duration(to: end))
         }

@@ -9,6 +9,9 @@ import Synchronization
 /// Who is at the other end, once the handshake has shown it.
 final class PeerSlot: Sendable {
     private let value = Mutex<VerifiedPeer?>(nil)
+    let patience: Patience
+
+    init(patience: Patience) { self.patience = patience }
 
     var peer: VerifiedPeer? {
         get { value.withLock { $0 } }
@@ -29,9 +32,10 @@ struct MeshChannel: ServerChildChannel {
     let admission: Admission
     let connections: ConnectionTable
     let responder: MeshResponder
+    let requestTimeout: TimeAmount
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        let slot = PeerSlot()
+        let slot = PeerSlot(patience: Patience(limit: requestTimeout))
         let address = channel.remoteAddress?.description ?? "unknown"
         let deadline = channel.eventLoop.scheduleTask(in: TransportLimits.handshakeTimeout) {
             if slot.peer == nil { channel.close(promise: nil) }
@@ -53,7 +57,9 @@ struct MeshChannel: ServerChildChannel {
                     promise.succeed(.certificateVerified)
                 },
                 configuration: .init())
-            try channel.pipeline.syncOperations.addHandler(handler)
+            try channel.pipeline.syncOperations.addHandlers([
+                handler, PatienceHandler(slot.patience),
+            ])
         }.flatMap {
             http(for: slot).setup(channel: channel, logger: logger)
         }.map { Value(http: $0, slot: slot) }
@@ -69,7 +75,8 @@ struct MeshChannel: ServerChildChannel {
                 // No request is read before the handshake has verified somebody.
                 guard let peer = slot.peer else { throw ChannelError.ioOnClosedChannel }
                 let reply = try await responder.reply(
-                    to: request, from: peer, on: channel.eventLoop)
+                    to: request, from: peer, patience: slot.patience, on: channel.eventLoop)
+                slot.patience.finished()
                 try await writer.write(response: reply.head, body: reply.body)
                 if reply.closing { throw ChannelError.inputClosed }
             },

@@ -32,6 +32,9 @@ package protocol MeshHandler: Sendable {
     func respond(to request: MeshRequest) async -> MeshResponse
     /// For the log and the status page. Must not block.
     func refused(_ refusal: ConnectionRefusal)
+    /// A peer that floods, or sends what can't be read again and again, has been cut off for a
+    /// while.
+    func cutOff(_ peer: NodeID)
     /// A participant or observer sent a body that is no batch. For the log and the status page too.
     func refused(_ error: StatementBatchError, from peer: NodeID)
 }
@@ -39,6 +42,7 @@ package protocol MeshHandler: Sendable {
 extension MeshHandler {
     package func respond(to request: MeshRequest) async -> MeshResponse { .notFound }
     package func refused(_ refusal: ConnectionRefusal) {}
+    package func cutOff(_ peer: NodeID) {}
     package func refused(_ error: StatementBatchError, from peer: NodeID) {}
 }
 
@@ -103,6 +107,12 @@ package struct MeshResponse: Hashable, Sendable {
         response.headers["retry-after"] = "\(max(1, retryAfter.components.seconds))"
         return response
     }
+
+    static let tooManyRequests: MeshResponse = {
+        var response = problem(429, type: "too-many-requests", "slower, please")
+        response.headers["retry-after"] = "1"
+        return response
+    }()
 
     /// RFC 9457, with the few members that a program reads. `type` and `detail` are ours and need
     /// no escaping beyond quotes, backslashes and control characters.

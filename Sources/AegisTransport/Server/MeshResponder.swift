@@ -30,8 +30,16 @@ struct MeshResponder: Sendable {
     }
 
     func reply(
-        to request: Request, from peer: VerifiedPeer, on eventLoop: any EventLoop
+        to request: Request, from peer: VerifiedPeer, patience: Patience,
+        on eventLoop: any EventLoop
     ) async throws -> Reply {
+        switch connections.request(of: peer.node) {
+        case .fine: break
+        case .tooFast: return Reply(.tooManyRequests)
+        case .cutOff:
+            cutOff(peer.node)
+            return Reply(.tooManyRequests, closing: true)
+        }
         let role: PeerRole?
         switch admission.verdict(on: peer) {
         case .admitted(let admitted): role = admitted
@@ -43,6 +51,7 @@ struct MeshResponder: Sendable {
             guard role == .participant || role == .observer else {
                 return Reply(.problem(403, type: "role"))
             }
+            patience.finished()
             return blobReply(to: request, from: peer.node, on: eventLoop)
         }
         guard let method = MeshRequest.Method(rawValue: request.method.rawValue) else {
@@ -50,7 +59,10 @@ struct MeshResponder: Sendable {
         }
         let isBatch = path == Self.statementsPath
         let bytesMax = isBatch ? Limits.batchBytesMax : TransportLimits.requestBytesMax
-        guard let body = try await collect(request, bytesMax: bytesMax) else {
+        let body = try await collect(request, bytesMax: bytesMax)
+        patience.finished()
+        guard let body else {
+            strike(peer.node)
             return Reply(
                 .problem(413, type: "too-large", "at most \(bytesMax) bytes"), closing: true)
         }
@@ -64,16 +76,26 @@ struct MeshResponder: Sendable {
                     peer: peer, role: role)))
     }
 
+    private func strike(_ node: NodeID) {
+        if connections.strike(node) { cutOff(node) }
+    }
+
+    private func cutOff(_ node: NodeID) {
+        handler.cutOff(node)
+        connections.close(node)
+    }
+
     private func receive(
         _ body: [UInt8], method: MeshRequest.Method, from node: NodeID, role: PeerRole?
     ) async -> MeshResponse {
         guard method == .post else { return .problem(405, type: "method") }
-        guard role == .participant || role == .observer else {
+        guard role == .participant || role == .observer || role == .associate else {
             return .problem(403, type: "role")
         }
         let statements: [[UInt8]]
         do { statements = try StatementBatch.decode(body) } catch {
             handler.refused(error, from: node)
+            strike(node)
             switch error {
             case .tooMany, .statementTooLarge:
                 return .problem(413, type: "too-large", "\(error)")

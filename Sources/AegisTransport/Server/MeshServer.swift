@@ -22,11 +22,15 @@ package final class MeshServer: Service {
         package var address: MeshAddress
         package var mesh: MeshID
         package var now: @Sendable () -> UInt64
+        /// From the first byte of a request to its last.
+        package var requestTimeout: TimeAmount
 
         package init(
             address: MeshAddress, mesh: MeshID,
-            now: @escaping @Sendable () -> UInt64 = WallClock.seconds
+            now: @escaping @Sendable () -> UInt64 = WallClock.seconds,
+            requestTimeout: TimeAmount = TransportLimits.requestTimeout
         ) {
+            self.requestTimeout = requestTimeout
             self.address = address
             self.mesh = mesh
             self.now = now
@@ -68,7 +72,8 @@ package final class MeshServer: Service {
             context: { [context] in context.value.withLock { $0 } }, admission: admission,
             connections: connections,
             responder: MeshResponder(
-                admission: admission, connections: connections, blobs: blobs, handler: handler))
+                admission: admission, connections: connections, blobs: blobs, handler: handler),
+            requestTimeout: configuration.requestTimeout)
     }
 
     /// Serves until the service group shuts down gracefully or the task is cancelled.

@@ -42,11 +42,17 @@ void aegis_add_rows(float *target, const float *values, size_t rows, size_t widt
 void aegis_softmax_loss(const float *logits, const uint8_t *classes, size_t rows, size_t width,
                         float scale, float *gradient, double *loss, size_t *correct);
 
+/// Brings values that another thread has written nearer, many lines at once.
+void aegis_fetch(const float *values, size_t count);
+/// values ← 0. `shared`: another thread has read them, or will.
+void aegis_zero(float *values, size_t count, int shared);
 /// velocity ← momentum · velocity + gradient · divisor + pull · (parameters − base);
-/// parameters ← parameters − rate · velocity.  `base` may be null where pull is 0.
-void aegis_descend_sgd(float *parameters, float *velocity, const float *gradient,
-                       const float *base, float divisor, float momentum, float rate, float pull,
-                       size_t count);
+/// parameters ← parameters − rate · velocity.  `base` may be null where pull is 0. `shared`: other
+/// threads read the parameters next. Returns the sum of their squares, which is no finite number
+/// where one of them is none.
+float aegis_descend_sgd(float *parameters, float *velocity, const float *gradient,
+                        const float *base, float divisor, float momentum, float rate, float pull,
+                        size_t count, int shared);
 
 /// A dense layer of at most 16 outputs. `packed` is [inputs][16], zero beyond the outputs.
 void aegis_skinny_forward(const float *input, const float *packed, const float *bias,
@@ -98,6 +104,8 @@ struct aegis_pool *aegis_pool_create(size_t threads);
 /// returns when all have. `parts` is at most threads + 1.
 void aegis_pool_run(struct aegis_pool *, size_t parts, void (*work)(void *context, size_t part),
                     void *context);
+/// In a work of aegis_pool_run: returns when all parts of it have called. Each calls equally often.
+void aegis_pool_meet(struct aegis_pool *);
 void aegis_pool_destroy(struct aegis_pool *);
 
 // Every kernel that is compiled once for each kind of processor: result, name, parameters.
@@ -114,8 +122,11 @@ void aegis_pool_destroy(struct aegis_pool *);
     KERNEL(void, add_rows, (float *, const float *, size_t, size_t)) \
     KERNEL(void, softmax_loss, \
                  (const float *, const uint8_t *, size_t, size_t, float, float *, double *, size_t *)) \
-    KERNEL(void, descend_sgd, \
-                 (float *, float *, const float *, const float *, float, float, float, float, size_t)) \
+    KERNEL(void, fetch, (const float *, size_t)) \
+    KERNEL(void, zero, (float *, size_t, int)) \
+    KERNEL(float, descend_sgd, \
+                 (float *, float *, const float *, const float *, float, float, float, float, size_t, \
+                  int)) \
     KERNEL(void, skinny_forward, \
                  (const float *, const float *, const float *, size_t, size_t, size_t, float *)) \
     KERNEL(void, skinny_weight_gradient, \

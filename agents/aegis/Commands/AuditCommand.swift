@@ -75,17 +75,30 @@ package struct AuditHead: AsyncParsableCommand {
     package func run() async throws {
         try await common.show(
             { try await $0.send(.get("/audit/head")) }, as: AuditHeadView.self
-        ) { "\($0.sequence) \($0.digest)\n" }
+        ) { head in
+            "\(head.sequence) \(head.digest)"
+                + (head.witnessed.map {
+                    " signed by the mesh up to \($0.sequence), at height \($0.height)"
+                } ?? "") + "\n"
+        }
     }
 }
 
 package struct AuditExport: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Writes the whole log to a file, a record a line.",
-        discussion: "Example:\n  aegis audit export --to audit.jsonl")
+        discussion: """
+            With --evidence, what the mesh has signed of it goes to a folder, for `audit verify`: \
+            genesis.cbor and certificates/<height>.cbor.
+
+            Example:
+              aegis audit export --to audit.jsonl --evidence mesh-evidence
+            """)
 
     @Option(help: "The file; standard output where it is not given.", completion: .file())
     package var to: String?
+    @Option(help: "A folder for the mesh's commits.", completion: .directory)
+    package var evidence: String?
 
     @OptionGroup package var common: CommonOptions
 
@@ -107,6 +120,7 @@ package struct AuditExport: AsyncParsableCommand {
                     throw Failure(.cannotWrite, "the log can't be written")
                 }
             }
+            if let evidence { try await AuditEvidence.fetch(client, to: evidence) }
         }
         try file?.close()
     }
@@ -118,9 +132,12 @@ package struct AuditVerify: AsyncParsableCommand {
         abstract: "Checks an exported log, or the admin's audit files, without the admin.",
         discussion: """
             Names the first record that was altered, removed or put in, and ends with 1. With \
-            --head also a log whose end was cut off is found: give it what `audit head` said before.
+            --head also a log whose end was cut off is found: give it what `audit head` said \
+            before. With --evidence, the folder of `audit export` or `run export`, the log is \
+            compared with every head that the mesh has signed; that takes no trust in the admin.
 
             Example:
+              aegis audit verify audit.jsonl --evidence mesh-evidence
               aegis audit verify audit.jsonl --head sha256:6a5e…
               aegis audit verify admin/audit/*.jsonl
             """)
@@ -128,27 +145,43 @@ package struct AuditVerify: AsyncParsableCommand {
     @Argument(help: "The files, in their order.", completion: .file()) package var files: [String]
     @Option(help: "A head that was written down: it must be in the log.")
     package var head: String?
+    @Option(help: "A folder with the mesh's genesis and commits.", completion: .directory)
+    package var evidence: String?
     @Option(help: "text, json or yaml.") package var output: OutputFormat = .text
 
     package init() {}
 
     package func run() throws {
-        let finding = try Self.verify(files, head: head)
+        let witnesses = try evidence.map { try AuditEvidence.witnesses(in: $0) }
+        let finding = try Self.verify(files, head: head, witnesses: witnesses ?? [])
         if output == .text {
-            Console.write(
-                finding.intact
-                    ? "\(finding.records) records, unaltered; head \(finding.head)\n"
-                    : "ALTERED: \(finding.fault ?? ""); \(finding.records) records before it fit\n")
+            Console.write(Self.text(finding, isCompared: witnesses != nil))
         } else {
             Console.write(try Output.document(try AegisAPI.encode(finding), output))
         }
         guard finding.intact else { throw ArgumentParser.ExitCode(1) }
     }
 
+    package static func text(_ finding: AuditVerificationView, isCompared: Bool) -> String {
+        guard finding.intact else {
+            return "ALTERED: \(finding.fault ?? ""); \(finding.records) records before it fit\n"
+        }
+        var text = "\(finding.records) records, unaltered; head \(finding.head)\n"
+        guard isCompared else { return text }
+        let signed = finding.witnessed?.sequence ?? 0
+        if let witnessed = finding.witnessed {
+            text += "signed by the mesh up to record \(signed), at height \(witnessed.height)\n"
+        }
+        if signed < finding.records {
+            text += "not witnessed yet: records \(signed + 1) to \(finding.records)\n"
+        }
+        return text
+    }
+
     package static func verify(
-        _ files: [String], head: String?
+        _ files: [String], head: String?, witnesses: [AuditWitnessView] = []
     ) throws -> AuditVerificationView {
-        var chain = AuditChain { bytes in
+        var chain = AuditChain(witnesses: witnesses) { bytes in
             "sha256:"
                 + SHA256.hash(data: bytes).map { byte in
                     (byte < 16 ? "0" : "") + String(byte, radix: 16)
@@ -166,10 +199,13 @@ package struct AuditVerify: AsyncParsableCommand {
                 }
             }
             guard metHead else { throw AuditChain.Fault.otherHead(sequence: chain.sequence) }
+            try chain.finish()
         } catch let fault as AuditChain.Fault {
             return AuditVerificationView(
-                intact: false, records: chain.sequence, head: chain.head, fault: "\(fault)")
+                intact: false, records: chain.sequence, head: chain.head,
+                witnessed: chain.witnessed, fault: "\(fault)")
         }
-        return AuditVerificationView(intact: true, records: chain.sequence, head: chain.head)
+        return AuditVerificationView(
+            intact: true, records: chain.sequence, head: chain.head, witnessed: chain.witnessed)
     }
 }

@@ -5,7 +5,7 @@ package struct MeshCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "mesh",
         abstract: "Founds the mesh and shows its state.",
-        subcommands: [MeshFound.self, MeshShow.self])
+        subcommands: [MeshFound.self, MeshShow.self, MeshMembers.self])
 
     package init() {}
 }

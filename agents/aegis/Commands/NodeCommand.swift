@@ -4,7 +4,11 @@ package import ArgumentParser
 package struct NodeCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "node", abstract: "Shows the nodes of the mesh.",
-        subcommands: [NodeList.self, NodeShow.self])
+        subcommands: [
+            NodeList.self, NodeShow.self, NodeStatusCommand.self, NodePromote.self,
+            NodeSuspend.self, NodeResume.self,
+            NodeEvict.self,
+        ])
 
     package init() {}
 }
@@ -46,8 +50,9 @@ package struct NodeList: AsyncParsableCommand {
         return table.text(width: Console.columns) + refusals(nodes)
     }
 
-    private static func state(_ node: ParticipantView) -> String {
-        node.reachable ? node.status?.state.rawValue ?? "up" : "no answer"
+    static func state(_ node: ParticipantView) -> String {
+        if let standing = node.standing, standing != .participant { return standing.rawValue }
+        return node.reachable ? node.status?.state.rawValue ?? "up" : "no answer"
     }
 
     /// The most spent data set against its budget.
@@ -86,9 +91,9 @@ package struct NodeShow: AsyncParsableCommand {
     }
 
     package static func text(_ node: ParticipantView) -> String {
-        let state = node.reachable ? node.status?.state.rawValue ?? "up" : "no answer"
         var lines = [
-            "node \(node.name)  \(state)", "id \(node.node)", "address \(node.address)",
+            "node \(node.name)  \(NodeList.state(node))", "id \(node.node)",
+            "address \(node.address)",
         ]
         if let seen = node.lastSeen { lines.append("last seen \(Output.time(seen))") }
         if let run = node.status?.run {

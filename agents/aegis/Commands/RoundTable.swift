@@ -28,7 +28,33 @@ package enum RoundTable {
     }
 
     package static func text(_ rounds: [RoundView]) -> String {
-        heading + rounds.map(row).joined()
+        heading + rounds.map(row).joined() + quality(rounds.last)
+    }
+
+    /// What else was measured after the last round: of the federation, and where nodes have test
+    /// records of their own, of each.
+    package static func quality(_ round: RoundView?) -> String {
+        guard let round, let all = round.quality else { return "" }
+        let nodes = round.measures.compactMap { measure in
+            measure.quality.map { (measure.name, $0) }
+        }
+        let differ = Set(nodes.map(\.1)).count > 1
+        let isNumber = all.rmse != nil
+        let columns = isNumber ? ["RMSE", "MAE", "R2"] : ["ACCURACY", "AUC", "F1", "CALIBRATION"]
+        let rows = ([("all", all)] + (differ ? nodes : [])).map { name, quality in
+            [name, "\(quality.records)", Output.number(quality.loss, places: 4)]
+                + (isNumber
+                    ? [quality.rmse, quality.mae, quality.r2].map { Output.number($0, places: 4) }
+                    : [Output.percent(quality.accuracy, places: 2)]
+                        + [quality.auc, quality.f1, quality.calibrationError].map {
+                            Output.number($0, places: 4)
+                        })
+        }
+        return "\nAfter round \(round.round), on the test records:\n"
+            + Table(
+                [.init("NODE"), .init("RECORDS", .right), .init("LOSS", .right)]
+                    + columns.map { .init($0, .right) }, rows: rows
+            ).text()
     }
 
     /// Columns of fixed width, so that a line can be written before the next is known.

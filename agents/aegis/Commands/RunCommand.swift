@@ -101,11 +101,13 @@ package struct RunList: AsyncParsableCommand {
         let path = "/runs" + PathSegment.query([("state", state)])
         try await common.show(
             watch: watch, { try await $0.sendAll(path) }, as: Items<RunView>.self
-        ) { Self.text($0.items) }
+        ) { Self.text($0.items, state: state) }
     }
 
-    package static func text(_ runs: [RunView]) -> String {
-        guard !runs.isEmpty else { return "no runs yet: aegis run submit run.yaml\n" }
+    package static func text(_ runs: [RunView], state: String? = nil) -> String {
+        guard !runs.isEmpty else {
+            return state.map { "no run is \($0)\n" } ?? "no runs yet: aegis run submit run.yaml\n"
+        }
         return Table(
             [
                 .init("RUN", cutTo: 12), .init("STATE"), .init("ROUNDS", .right),

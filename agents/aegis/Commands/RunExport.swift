@@ -66,18 +66,12 @@ package struct RunExport: AsyncParsableCommand {
     ) async throws {
         let list = try AegisAPI.decode(
             Items<CertificateView>.self, from: try await client.sendAll(path + "/certificates"))
-        for certificate in list.items {
-            guard let bytes = Data(base64Encoded: certificate.bytes) else {
-                throw Failure(
-                    .internalError, "certificate \(certificate.height) is not in base64")
-            }
-            try folder.write(Array(bytes), to: "certificates/\(certificate.height).cbor")
-        }
+        try folder.write(list.items)
     }
 }
 
-/// The folder a run is written to.
-private struct ExportFolder {
+/// The folder a run, or what the mesh has signed, is written to.
+struct ExportFolder {
     private let folder: URL
 
     init(path: String) throws(Failure) {
@@ -96,6 +90,16 @@ private struct ExportFolder {
             try Data(bytes).write(to: folder.appendingPathComponent(name), options: .atomic)
         } catch {
             throw Failure(.cannotWrite, "\(name) can't be written: \(error.localizedDescription)")
+        }
+    }
+
+    func write(_ certificates: [CertificateView]) throws(Failure) {
+        for certificate in certificates {
+            guard let bytes = Data(base64Encoded: certificate.bytes) else {
+                throw Failure(
+                    .internalError, "certificate \(certificate.height) is not in base64")
+            }
+            try write(Array(bytes), to: "certificates/\(certificate.height).cbor")
         }
     }
 

@@ -23,6 +23,9 @@ package struct TokenCreate: AsyncParsableCommand {
     @Option(help: "How long it can be used: 90s, 30m, 1h; at most 24h.")
     package var expires: String = "1h"
 
+    @Option(help: "What it is made for; for people.")
+    package var purpose: String?
+
     @OptionGroup package var common: CommonOptions
 
     package init() {}
@@ -32,10 +35,11 @@ package struct TokenCreate: AsyncParsableCommand {
             throw Failure(
                 .usage, "--expires \(expires) is not a time", hint: "write 90s, 30m or 1h")
         }
-        return .post(
-            "/join-tokens",
-            .object(["name": .text(name), "expires_seconds": .integer(Int64(seconds))]),
-            key: key)
+        var body: [String: JSONValue] = [
+            "name": .text(name), "expires_seconds": .integer(Int64(seconds)),
+        ]
+        body["purpose"] = purpose.map { .text($0) }
+        return .post("/join-tokens", .object(body), key: key)
     }
 
     package func run() async throws {
@@ -51,17 +55,19 @@ package struct TokenCreate: AsyncParsableCommand {
     }
 
     package static func text(_ made: JoinTokenCreated) -> String {
-        """
-        token for \(made.name), single use, until \(Output.time(made.expiresAt)):
+        let through =
+            made.peers?.first.map { "--peer \($0)" } ?? "--admin \(made.admin)"
+        return """
+            token for \(made.name), single use, until \(Output.time(made.expiresAt)):
 
-          \(made.token)
+              \(made.token)
 
-        on the machine of \(made.name) (choose its own port and folder):
+            on the machine of \(made.name) (choose its own port and folder):
 
-          aegis-node join --token \(made.token) \\
-            --admin \(made.admin) --dir \(made.name) --listen 127.0.0.1:8501
+              aegis-node join --token \(made.token) \\
+                \(through) --dir \(made.name) --listen 127.0.0.1:8501
 
-        """
+            """
     }
 
     package static func seconds(_ text: String) -> Int? {

@@ -123,7 +123,9 @@ package enum OpenAPIDocument {
         }
         if route.traits.contains(.matched) {
             header(
-                "If-Match", .object(["type": "string", "minLength": .integer(1)]), required: true,
+                "If-Match",
+                .object(["type": "string", "pattern": .text(EntityTag.listPattern)]),
+                required: true,
                 "The ETag of the version that is changed.")
         }
         if route.traits.contains(.stream) {
@@ -187,7 +189,8 @@ package enum OpenAPIDocument {
         }
         if route.isChange { kinds.append(.storageFull) }
         if route.traits.contains(.idempotent) { kinds += [.alreadyDone, .keyReused] }
-        if route.traits.contains(.matched) { kinds += [.matchRequired, .changed] }
+        if route.traits.contains(.matched) { kinds.append(.changed) }
+        if route.traits.contains(.paged) { kinds.append(.notFound) }
         if !route.traits.isDisjoint(with: [.sensitive, .costly]) { kinds.append(.rateLimited) }
         kinds.append(.internalError)
         return kinds + route.problems.filter { !kinds.contains($0) }

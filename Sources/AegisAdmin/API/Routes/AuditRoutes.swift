@@ -39,9 +39,27 @@ enum AuditRoutes {
             }),
         Route(
             .get, "/api/v1/audit/head", .readAudit, tag: "audit",
-            "The newest record's digest, to be kept elsewhere",
+            "The newest record's digest, to be kept elsewhere, and the newest that the mesh signed",
             answer: .init(200, .named("AuditHead"), "The head."),
-            handler: { desks, _ in try .json(try await desks.database.auditHead()) }),
+            handler: { desks, _ in try .json(try await desks.database.witnessedHead()) }),
+        Route(
+            .get, "/api/v1/audit/witnesses", .readAudit, tag: "audit",
+            "The heads that the mesh has signed, each with the height of its commit",
+            query: [
+                .init("limit", .integer(1...500), "How many at most; 100 if absent."),
+                .init("after", .integer(0...Int.max), "`next` of the page before."),
+            ],
+            answer: .init(200, Components.page("AuditWitness"), "A page of heads."),
+            handler: { desks, call in
+                let limit = call.query["limit"].flatMap { Int($0) } ?? 100
+                let found = try await desks.database.auditWitnesses(
+                    after: call.query["after"].flatMap { Int64($0) } ?? 0, limit: limit + 1)
+                let page = Array(found.prefix(limit))
+                return try .json(
+                    Items(
+                        items: page,
+                        next: found.count > limit ? page.last.map { "\($0.sequence)" } : nil))
+            }),
         Route(
             .get, "/api/v1/audit/export", .readAudit, tag: "audit",
             "The whole log, a record a line, for verification offline", traits: .sensitive,

@@ -11,7 +11,7 @@ enum MeshRoutes {
     private static let mesh: [Route] = [
         Route(
             .get, "/api/v1/mesh", .readMesh, tag: "mesh", "The mesh: members, quorum, height",
-            answer: .init(200, .named("Mesh"), "The mesh."),
+            traits: .shared, answer: .init(200, .named("Mesh"), "The mesh."),
             handler: { desks, _ in try .json(try await desks.meshView()) }),
         Route(
             .get, "/api/v1/mesh/genesis", .readMesh, tag: "mesh",
@@ -23,6 +23,26 @@ enum MeshRoutes {
                     throw Problem(.meshOpen)
                 }
                 return .bytes(document, type: "application/cbor", fileName: "genesis.cbor")
+            }),
+        Route(
+            .get, "/api/v1/mesh/certificates", .readEvidence, tag: "mesh",
+            "Every commit record from the founding on",
+            query: [
+                .init("limit", .integer(1...500), "How many at most; 100 if absent."),
+                .init("after", .integer(0...Int.max), "`next` of the page before."),
+            ],
+            answer: .init(200, Components.page("Certificate"), "A page of records."),
+            handler: { desks, call in
+                let limit = call.query["limit"].flatMap { Int($0) } ?? 100
+                let after = call.query["after"].flatMap { UInt64($0) } ?? 0
+                let (last, isOver) = after.addingReportingOverflow(UInt64(limit) + 1)
+                let found = try await desks.database.commits(
+                    from: after + 1, through: isOver ? .max : last)
+                let page = found.prefix(limit)
+                return try .json(
+                    Items(
+                        items: page.map(CertificateView.init),
+                        next: found.count > limit ? page.last.map { "\($0.height)" } : nil))
             }),
         Route(
             .post, "/api/v1/mesh/found", .foundMesh, tag: "mesh",
@@ -41,28 +61,29 @@ enum MeshRoutes {
         Route(
             .get, "/api/v1/participants", .readParticipants, tag: "mesh",
             "Every node: state, height, memory, spent budget, what it refused",
-            traits: .paged,
-            query: [.init("reachable", .boolean, "Only nodes that answer, or that don't.")],
+            traits: [.paged, .shared],
+            query: [
+                .init("reachable", .boolean, "Only nodes that answer, or that don't."),
+                .init(
+                    "standing", .choice(MemberView.Standing.allCases.map(\.rawValue)),
+                    "Only nodes that stand so."),
+            ],
             answer: .init(200, Components.page("Participant"), "A page of nodes."),
             handler: { desks, call in
                 let wanted = call.query["reachable"]
-                let items = try await desks.participantViews()
-                    .filter { wanted == nil || wanted == "\($0.reachable)" }
+                let standing = call.query["standing"]
+                let items = try await desks.participantViews().filter {
+                    (wanted == nil || wanted == "\($0.reachable)")
+                        && (standing == nil || standing == $0.standing?.rawValue)
+                }
                 return try .json(try await call.page(items, key: \.name) { $0 })
             }),
         Route(
             .get, "/api/v1/participants/{participant}", .readParticipants, tag: "mesh",
-            "One node, by name or id",
+            "One node, by name or id", traits: .shared,
             answer: .init(200, .named("Participant"), "The node."), problems: [.notFound],
             handler: { desks, call in
-                let name = call.parameter("participant")
-                let found = try await desks.participantViews()
-                    .first { $0.name == name || $0.node == name }
-                guard let found else {
-                    throw Problem(
-                        .notFound, detail: "there is no participant \(name.prefix(64))")
-                }
-                return try .json(found)
+                try .json(try await desks.participantView(call.parameter("participant")))
             }),
     ]
 
@@ -93,6 +114,9 @@ enum MeshRoutes {
                     .init(
                         "expires_seconds", .integer(1...FoundingDesk.tokenSecondsMax),
                         "How long it can be used.", standard: .integer(3_600)),
+                    .init(
+                        "purpose", .text(length: 0...200), "What it was made for; for people.",
+                        standard: ""),
                 ]), example: .object(["name": "north", "expires_seconds": .integer(3_600)])),
             answer: .init(201, .named("JoinTokenCreated"), "The token."),
             problems: [.nameTaken, .meshFounded],
@@ -117,14 +141,29 @@ enum MeshRoutes {
                     throw Problem(
                         .tokenUsed, detail: "\(token.name) has joined with it")
                 }
+                // A mesh that runs keeps the grant itself.
+                if try await desks.observer.chain()?.state.granted(id) != nil {
+                    try await desks.runs.ask(.revokeToken(id), now: call.now)
+                }
                 return .nothing
             }),
     ]
 
     private static let create: Route.Handler = { desks, call in
+        if try await desks.founding.genesis() != nil {
+            let (token, peers) = try await desks.runs.createLiveToken(
+                name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
+                purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
+            return try .json(
+                JoinTokenCreated(
+                    id: token.idText, name: call.text("name") ?? "", token: token.secretText,
+                    expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen,
+                    peers: peers),
+                status: 201, location: "/api/v1/join-tokens/" + token.idText)
+        }
         let token = try await desks.founding.createToken(
             name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
-            by: call.principal.name, now: call.now)
+            purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
         return try .json(
             JoinTokenCreated(
                 id: token.idText, name: call.text("name") ?? "", token: token.secretText,
@@ -145,7 +184,8 @@ extension Desks {
             return JoinTokenView(
                 id: Hexadecimal.encode(grant.tokenID), name: grant.name, state: state,
                 createdAt: Timestamp.text(stored.createdAt), createdBy: stored.createdBy,
-                expiresAt: Timestamp.text(grant.notAfter * 1_000), usedBy: grant.usedBy?.text)
+                expiresAt: Timestamp.text(grant.notAfter * 1_000), usedBy: grant.usedBy?.text,
+                purpose: stored.purpose.isEmpty ? nil : stored.purpose)
         }
     }
 
@@ -158,16 +198,29 @@ extension Desks {
 
     func participantViews() async throws -> [ParticipantView] {
         let seen = await observer.nodes()
+        let roster = try await observer.chain()?.roster
         return try await database.participants().map { participant in
             let node = seen[participant.entry.node]
             return ParticipantView(
                 node: participant.entry.node.text, name: participant.entry.name,
                 address: participant.entry.address,
                 joinedAt: Timestamp.text(participant.joinedAt),
+                standing: roster.flatMap {
+                    MemberView.Standing(of: participant.entry.node, in: $0)
+                },
                 reachable: node?.reachable ?? false,
                 lastSeen: node?.lastSeen.flatMap { $0 == 0 ? nil : Timestamp.text($0) },
                 status: node?.status)
         }
+    }
+
+    /// By name or id.
+    func participantView(_ name: String) async throws -> ParticipantView {
+        let found = try await participantViews().first { $0.name == name || $0.node == name }
+        guard let found else {
+            throw Problem(.notFound, detail: "there is no participant \(name.prefix(64))")
+        }
+        return found
     }
 
     func meshView() async throws -> MeshView {
@@ -177,12 +230,13 @@ extension Desks {
         let waiting = participants.filter { progress?.signed.contains($0.entry.node) == false }
         let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
         let chain = try await observer.chain()
+        let now = chain?.roster ?? roster
         return MeshView(
             mesh: statement.mesh.description, name: statement.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
-            admin: statement.admin.text, participants: participants.count,
+            admin: statement.admin.text, participants: now?.count ?? participants.count,
             waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
-            quorum: roster?.quorum, faultTolerance: roster?.faultTolerance,
+            quorum: now?.quorum, faultTolerance: now?.faultTolerance,
             strictThree: statement.policy.strictThree,
             viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
             height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,

@@ -12,7 +12,7 @@ enum RunRoutes {
     private static let lifecycle: [Route] = [
         Route(
             .get, "/api/v1/runs", .readRuns, tag: "runs", "The runs, the newest first",
-            traits: .paged,
+            traits: [.paged, .shared],
             query: [
                 .init(
                     "state", .choice(RunView.State.allCases.map(\.rawValue)),
@@ -36,7 +36,7 @@ enum RunRoutes {
             query: [.init("start", .boolean, "false keeps it as a draft.")],
             body: .init(RunSchema.request, example: RunSchema.example),
             answer: .init(201, .named("Run"), "It is submitted."),
-            problems: [.nameTaken, .meshOpen, .runActive, .datasetRetired],
+            problems: [.unfit, .nameTaken, .meshOpen, .runActive, .datasetRetired],
             handler: { desks, call in
                 let run = try await desks.runs.submit(
                     call.body, asDraft: call.query["start"] == "false", by: call.principal.name,
@@ -45,7 +45,7 @@ enum RunRoutes {
             }),
         Route(
             .get, "/api/v1/runs/{run}", .readRuns, tag: "runs", "One run, by name or id",
-            answer: .init(200, .named("Run"), "The run."), problems: [.notFound],
+            traits: .shared, answer: .init(200, .named("Run"), "The run."), problems: [.notFound],
             handler: { desks, call in
                 try .json(try await desks.runs.view(call.parameter("run")))
             }),
@@ -96,7 +96,8 @@ enum RunRoutes {
         Route(
             .get, "/api/v1/runs/{run}/rounds", .readRuns, tag: "runs",
             "The committed rounds, as the mesh decided and the nodes measured them",
-            traits: .paged, answer: .init(200, Components.page("Round"), "A page of rounds."),
+            traits: [.paged, .shared],
+            answer: .init(200, Components.page("Round"), "A page of rounds."),
             problems: [.notFound],
             handler: { desks, call in
                 let rounds = try await desks.runs.rounds(call.parameter("run"))
@@ -149,37 +150,4 @@ enum RunRoutes {
                     fileName: run.name + ".tar")
             }),
     ]
-}
-
-/// What a run may be, for the document. `RunRequestReader` decides, against the mesh.
-enum RunSchema {
-    static let example: JSONValue = .object([
-        "name": "readmission", "dataset": "fashion-mnist", "rounds": .integer(10),
-        "model": .object(["kind": "mlp", "hidden": .array([.integer(64)])]),
-        "training": .object([
-            "local_steps": .integer(30), "expected_batch": .integer(512),
-            "learning_rate": .number(0.5),
-        ]),
-        "privacy": .object([
-            "epsilon": .integer(3), "delta": .number(1e-5), "sampling_rate": .number(0.042667),
-            "clip_norm": .number(1),
-        ]),
-        "aggregation": .object(["rule": "mean", "update_norm_max": .integer(100)]),
-    ])
-
-    static let request = Schema.object([
-        .init("name", .name, "Unique in the mesh."), .init("dataset", .name),
-        .init("rounds", .integer(1...Limits.roundsMax)),
-        .init("model", .any, "`softmax`, or an object with `kind`. See docs/RUN.md."),
-        .init(
-            "participants_min", .integer(1...Limits.participantsMax),
-            "The fewest updates a round may have.", required: false),
-        .init("training", .any, "local_steps, expected_batch, learning_rate …", required: false),
-        .init(
-            "privacy", .any,
-            "`none`, or delta, sampling_rate, clip_norm and epsilon or noise_multiplier.",
-            required: false),
-        .init("aggregation", .any, "rule, byzantine, update_norm_max", required: false),
-        .init("deadlines", .any, "soft and hard, in seconds", required: false),
-    ])
 }

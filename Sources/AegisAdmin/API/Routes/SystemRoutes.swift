@@ -33,7 +33,7 @@ enum SystemRoutes {
             handler: { desks, _ in
                 .bytes(
                     Array(desks.metrics.text(try await desks.meshMetrics()).utf8),
-                    type: "text/plain; version=0.0.4; charset=utf-8")
+                    type: PrometheusText.contentType)
             }),
         Route(
             .get, "/openapi.json", .readStatus, tag: "system", "This document, OpenAPI 3.1",
@@ -66,6 +66,7 @@ extension Desks {
                     })
             },
             activeRun: active.map { ($0.name, $0.roundsCommitted) },
-            auditRecords: try await database.auditHead().sequence)
+            auditRecords: try await database.auditHead().sequence,
+            auditWitnessed: try await database.lastWitness()?.sequence ?? 0)
     }
 }

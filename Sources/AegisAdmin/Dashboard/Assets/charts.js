@@ -47,7 +47,9 @@ const Chart = (() => {
     const pad = (yHigh - yLow) * 0.06;
     yHigh += pad;
     if (low == null) yLow -= pad;
-    const x = (v) => box.left + ((v - xLow) / (xHigh - xLow)) * (box.width - box.left - box.right);
+    // Bars stand on their round, so the first and the last need half their place beside it.
+    const inset = bars ? (box.width - box.left - box.right) / (xHigh - xLow + 1) / 2 : 0;
+    const x = (v) => box.left + inset + ((v - xLow) / (xHigh - xLow)) * (box.width - box.left - box.right - 2 * inset);
     const y = (v) => box.height - box.bottom - ((v - yLow) / (yHigh - yLow)) * (box.height - box.top - box.bottom);
     const svg = node("svg", { viewBox: `0 0 ${box.width} ${box.height}`, role: "img", "aria-label": title }, place);
     for (const tick of ticks(yLow, yHigh, small ? 2 : 4)) {
@@ -64,8 +66,7 @@ const Chart = (() => {
     if (bars) {
       const thick = Math.max(2, Math.min(26, ((box.width - box.left - box.right) / (xHigh - xLow + 1)) * 0.62));
       for (const [bx, by] of bars) {
-        const left = Math.min(Math.max(x(bx) - thick / 2, box.left), box.width - box.right - thick);
-        node("rect", { x: left, y: y(by), width: thick, height: Math.max(1, y(yLow) - y(by)), rx: 1.5, class: "bar" }, svg);
+        node("rect", { x: x(bx) - thick / 2, y: y(by), width: thick, height: Math.max(1, y(yLow) - y(by)), rx: 1.5, class: "bar" }, svg);
       }
     }
     for (const one of series.filter((s) => s.points.length)) {
@@ -80,7 +81,7 @@ const Chart = (() => {
         node("circle", { cx: x(last[0]), cy: y(last[1]), r: 3, class: "bar" }, svg);
       }
     }
-    if (!small) hover(place, svg, box, { x, xLow, xHigh }, series, bars, format);
+    if (!small) hover(place, svg, box, { x, xLow, xHigh, inset }, series, bars, format);
   }
 
   /** A line under the pointer with all values of that round; by keyboard with the arrow keys. */
@@ -118,7 +119,7 @@ const Chart = (() => {
     svg.addEventListener("pointermove", (event) => {
       const area = svg.getBoundingClientRect();
       const at = ((event.clientX - area.left) / area.width) * box.width;
-      const part = (at - box.left) / (box.width - box.left - box.right);
+      const part = (at - box.left - scale.inset) / (box.width - box.left - box.right - 2 * scale.inset);
       show(Math.round(scale.xLow + part * (scale.xHigh - scale.xLow)));
     });
     svg.addEventListener("pointerleave", hide);

@@ -25,7 +25,7 @@ const Form = (() => {
     if (left.length || !problem.faults?.length) {
       Aegis.say([problem.detail ?? problem.title, ...left, problem.hint].filter(Boolean).join(" · "));
     }
-    form.querySelector(".bad-field input, .bad-field select")?.focus();
+    form.querySelector(".bad-field input, .bad-field select, .bad-field textarea")?.focus();
   }
 
   async function call(form, method, path, body, headers = {}) {
@@ -67,7 +67,7 @@ const Form = (() => {
   function show(form, answer) {
     const template = document.querySelector(`[data-secret="${form.dataset.show}"]`);
     const piece = template.content.cloneNode(true);
-    for (const place of piece.querySelectorAll("[data-is]")) place.textContent = answer[place.dataset.is];
+    for (const place of piece.querySelectorAll("[data-is]")) place.textContent = [answer[place.dataset.is]].flat()[0];
     for (const copy of piece.querySelectorAll("[data-copy]")) {
       const text = copy.previousElementSibling.textContent;
       copy.addEventListener("click", async () => {
@@ -175,7 +175,7 @@ const Form = (() => {
     readout.classList.remove("stale");
     document.getElementById("r-epsilon").textContent = answer.epsilon.toFixed(answer.epsilon < 10 ? 3 : 1);
     document.getElementById("r-sigma").textContent = answer.noise_multiplier.toFixed(3);
-    note.textContent = `Bound by the ${answer.accountant.toUpperCase()} accountant over ${answer.steps} steps; each node accounts for itself.`;
+    note.textContent = `The smaller of two proved bounds (RDP, PLD) over ${answer.steps} steps; each node accounts for itself.`;
     if (mode() === "epsilon") slider("noise_multiplier").value = Math.log10(answer.noise_multiplier);
     else slider("epsilon").value = Math.log10(answer.epsilon);
     outputs();
@@ -223,18 +223,29 @@ const Form = (() => {
       ? "withstands none here" : `f = ${f} needs ${needs[f]} of ${form.dataset.participants} updates`;
   }
 
+  const list = (name) => input(name).value.split(/[\s,]+/).filter(Boolean).map(Number);
+
+  /** As the run file has it. What is no JSON is sent as text, and the answer says what is wrong. */
+  function model() {
+    const kind = input("model").value;
+    switch (kind) {
+      case "mlp": return { kind, hidden: list("model.hidden") };
+      case "none": return { kind, parameters: number("model.parameters") };
+      case "layers": {
+        const text = input("model.layers").value;
+        try { return { kind, layers: JSON.parse(text) }; } catch { return { kind, layers: text }; }
+      }
+      default: return { kind };
+    }
+  }
+
   function specification() {
-    const hidden = input("model.hidden").value.split(/[\s,]+/).filter(Boolean).map(Number);
+    const trains = input("model").value !== "none";
     const body = {
       name: input("name").value,
       dataset: input("dataset").value,
       rounds: number("rounds"),
-      model: input("model").value === "softmax" ? { kind: "softmax" } : { kind: "mlp", hidden },
-      training: {
-        local_steps: number("training.local_steps"),
-        expected_batch: number("training.expected_batch"),
-        learning_rate: number("training.learning_rate"),
-      },
+      model: model(),
       aggregation: {
         rule: input("aggregation.rule").value,
         byzantine: number("aggregation.byzantine") ?? 0,
@@ -244,7 +255,15 @@ const Form = (() => {
       privacy: "none",
     };
     if (number("participants_min") !== undefined) body.participants_min = number("participants_min");
-    if (mode() !== "none") {
+    if (trains) {
+      body.training = {
+        local_steps: number("training.local_steps"),
+        expected_batch: number("training.expected_batch"),
+        learning_rate: number("training.learning_rate"),
+      };
+      body.records = { shape: list("records.shape"), classes: number("records.classes") };
+    }
+    if (trains && mode() !== "none") {
       body.privacy = { delta: value("delta"), sampling_rate: value("sampling_rate"), clip_norm: value("clip_norm") };
       if (mode() === "epsilon") body.privacy.epsilon = value("epsilon");
       else body.privacy.noise_multiplier = value("noise_multiplier");
@@ -264,9 +283,18 @@ const Form = (() => {
     const run = await Form.call(form, "POST", "/api/v1/runs" + (draft ? "?start=false" : ""), specification(), { "idempotency-key": Form.key() });
     if (run) location.href = "/runs/" + run.name;
   });
-  input("model").addEventListener("change", () => {
-    input("model.hidden").closest(".field").hidden = input("model").value === "softmax";
-  });
+  /** Only what the chosen model has. */
+  function fit() {
+    const kind = input("model").value;
+    const shown = {
+      "model.hidden": kind === "mlp", "model.layers": kind === "layers", "model.parameters": kind === "none",
+      "records.shape": kind !== "none", "records.classes": kind !== "none",
+      "training.local_steps": kind !== "none", "training.expected_batch": kind !== "none", "training.learning_rate": kind !== "none",
+    };
+    for (const [name, isShown] of Object.entries(shown)) input(name).closest(".field").hidden = !isShown;
+  }
+  input("model").addEventListener("change", fit);
+  fit();
   outputs();
   rule();
   calibrate();

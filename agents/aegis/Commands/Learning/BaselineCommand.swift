@@ -8,10 +8,11 @@ package struct BaselineCommand: ParsableCommand {
         commandName: "baseline",
         abstract: "Is it worth it? Each node alone, the federation's model, and that model tuned.",
         discussion: """
-            Deals the training records out to N nodes, keeps a fifth of each node's for its own \\
-            test, and for each node trains a model alone, measures --together on the same test, \\
-            and tunes it to the node's records for --tune-epochs. Every training has the privacy \\
-            that the options ask for.
+            Deals the training records out to N nodes and the test records alike, and for each \
+            node trains a model alone, measures --together on the same test, and tunes it to the \
+            node's records for --tune-epochs. Every training has the privacy that the options ask \
+            for. Where the data set sets no test records aside, a fifth of each node's records is \
+            its test: --together should not have been trained on them.
 
             Example:
               aegis baseline --nodes 5 --partition dirichlet:0.5 --dataset fashion-mnist \\
@@ -41,7 +42,7 @@ package struct BaselineCommand: ParsableCommand {
         let tuned: MeasureView?
     }
 
-    /// A fifth of each node's records is its test.
+    /// A fifth of each node's records is its test, where the data set has none.
     private static let split = TableSplit.share(test: 0.2, seed: 1)
 
     package func run() throws {
@@ -51,10 +52,13 @@ package struct BaselineCommand: ParsableCommand {
         let settings = try training.settings()
         let content = try data.read()
         let slices = try data.slices(of: content.train, count: nodes)
+        let tests = try content.test.map { test throws(Failure) in
+            try data.slices(of: test, count: nodes)
+        }
         Console.endCleanlyOnInterrupt()
         var lines: [Line] = []
         for (node, rows) in slices.enumerated() {
-            let line = try line(node, rows, content, settings)
+            let line = try line(node, rows, test: tests?[node], content, settings)
             lines.append(line)
             if output == .json {
                 Console.write(
@@ -69,18 +73,21 @@ package struct BaselineCommand: ParsableCommand {
     }
 
     private func line(
-        _ node: Int, _ rows: [Int], _ content: DatasetContent,
+        _ node: Int, _ rows: [Int], test: [Int]?, _ content: DatasetContent,
         _ settings: CentralTraining.Settings
     ) throws(Failure) -> Line {
-        let (trainRows, testRows) = Self.split.rows(count: rows.count)
+        let (kept, apart) = Self.split.rows(count: rows.count)
+        let trainRows = test == nil ? kept.map { rows[$0] } : rows
+        let testRows = test ?? apart.map { rows[$0] }
         guard !trainRows.isEmpty, !testRows.isEmpty else {
             throw Failure(.invalidInput, "node \(node) has too few records for a test")
         }
         let own = try Failure.translating {
             DatasetContent(
                 description: content.description,
-                train: try content.train.keeping(trainRows.map { rows[$0] }),
-                test: try content.train.keeping(testRows.map { rows[$0] }))
+                train: try content.train.keeping(trainRows),
+                test: try (test == nil ? content.train : content.test ?? content.train)
+                    .keeping(testRows))
         }
         let alone = try measure(own, settings, from: nil)
         let federated = try measure(own, nil, from: together)

@@ -13,7 +13,7 @@ package struct DataCommand: ParsableCommand {
         package static let configuration = CommandConfiguration(
             abstract: "Reads a data set, checks it against its declaration and says what is in it.",
             discussion: """
-                What it prints is about private records and stays with their owner. Tables are \\
+                What it prints is about private records and stays with their owner. Tables are \
                 read in constant memory.
 
                 Example:

@@ -8,8 +8,8 @@ package struct EvaluateCommand: ParsableCommand {
         commandName: "evaluate",
         abstract: "Measures a model on a data set's test records, for all of them or node by node.",
         discussion: """
-            With --nodes the test records are dealt out as the training records are, and there is \\
-            a line for each node and one for the federation. With --against, a second model is \\
+            With --nodes the test records are dealt out as the training records are, and there is \
+            a line for each node and one for the federation. With --against, a second model is \
             measured on the same records, such as one that was trained alone.
 
             Example:

@@ -9,7 +9,7 @@ package struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Trains a model in one place, with the code that nodes use.",
         discussion: """
-            Needs no admin and no mesh. One of --epsilon (with --delta), --noise-multiplier or \\
+            Needs no admin and no mesh. One of --epsilon (with --delta), --noise-multiplier or \
             --no-privacy says how private it is. With --output json, each epoch is one line.
 
             Example:
@@ -73,8 +73,16 @@ package struct TrainingOptions: ParsableArguments {
     package var momentum: Float = 0
     @Option(help: "C: no record's gradient counts for more. Required with privacy.")
     package var clip: Float?
-    @Option(help: "flat, or automatic (every gradient is scaled to about C).")
+    @Option(
+        help: """
+            flat; automatic: every gradient is scaled to about C; or adaptive: C follows a \
+            quantile of the gradients' lengths.
+            """)
     package var clipping: String = "flat"
+    @Option(help: "Of adaptive clipping: the share of gradients no longer than C.")
+    package var quantile: Double = 0.5
+    @Option(help: "Of adaptive clipping: the noise on its count, in records (default: B / 20).")
+    package var countNoise: Double?
     @Option(help: "σ: the noise on the summed gradients, over C.")
     package var noiseMultiplier: Double?
     @Option(help: "Take the least noise that keeps the whole training within this epsilon.")
@@ -121,7 +129,14 @@ package struct TrainingOptions: ParsableArguments {
         switch clipping {
         case "flat": rule = .flat
         case "automatic": rule = .automatic()
-        default: throw Failure(.usage, "--clipping is flat or automatic, not \(clipping)")
+        case "adaptive":
+            let noise = countNoise ?? Double(batchSize) / 20
+            guard quantile > 0, quantile < 1, noise > 0, noise.isFinite else {
+                throw Failure(.usage, "--quantile is between 0 and 1, --count-noise above 0")
+            }
+            rule = .adaptive(Clipping.Adaptive(quantile: quantile, countNoise: noise))
+        default:
+            throw Failure(.usage, "--clipping is flat, automatic or adaptive, not \(clipping)")
         }
         let norm = clip ?? 1
         guard norm > 0, norm.isFinite else { throw Failure(.usage, "--clip is above 0") }

@@ -10,7 +10,7 @@ struct TrainingScreen {
     private let width: Int
     private var lineShown = false
     private var stepShown = 0
-    private let started = ContinuousClock().now
+    private var started = ContinuousClock().now
     private var drawn: ContinuousClock.Instant?
     private var lastAccuracy: Double?
     private var batch = 0.0
@@ -34,6 +34,7 @@ struct TrainingScreen {
     }
 
     mutating func began(_ prepared: PreparedTraining) -> String {
+        started = ContinuousClock().now
         guard format == .text else { return "" }
         let training = prepared.training
         var text = clear()

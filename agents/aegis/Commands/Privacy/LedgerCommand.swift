@@ -23,15 +23,37 @@ package struct LedgerSource: ParsableArguments {
 
     package init() {}
 
-    func file() throws -> LedgerFile {
+    @Option(help: "The node's folder, whose database knows each ledger's last line.")
+    package var node: String?
+
+    private var isFolder: Bool {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        let file = exists && isFolder.boolValue ? path + "/ledger.sqlite" : path
+        return exists && isFolder.boolValue
+    }
+
+    func file() throws -> LedgerFile {
+        let file = isFolder ? path + "/ledger.sqlite" : path
         return try LedgerFailure.reporting { try LedgerFile(reading: file) }
     }
 
-    func datasets(in file: LedgerFile) throws -> [String] {
-        let all = try LedgerFailure.reporting { try file.datasets() }
+    /// What the node's database knows: read before the ledger, which may be written meanwhile, so
+    /// that an anchor is never ahead of the lines.
+    func anchors() throws -> NodeLedgerAnchors {
+        guard let folder = node ?? (isFolder ? path : nil) else { return NodeLedgerAnchors() }
+        if let node, !FileManager.default.fileExists(atPath: node + "/node.sqlite") {
+            throw Failure(.notFound, "there is no node.sqlite in \(node)")
+        }
+        return try LedgerFailure.reporting {
+            try NodeLedgerAnchors(reading: folder + "/node.sqlite")
+        }
+    }
+
+    func datasets(in file: LedgerFile, _ anchors: NodeLedgerAnchors) throws -> [String] {
+        // A ledger that the node knows and the file lacks is reported by whoever reads it.
+        let all = try LedgerFailure.reporting {
+            Set(try file.datasets() + anchors.datasets).sorted()
+        }
         guard let dataset else { return all }
         guard all.contains(dataset) else {
             throw Failure(
@@ -42,8 +64,8 @@ package struct LedgerSource: ParsableArguments {
     }
 
     /// The one data set that is meant.
-    func dataset(in file: LedgerFile) throws -> String {
-        let datasets = try datasets(in: file)
+    func dataset(in file: LedgerFile, _ anchors: NodeLedgerAnchors) throws -> String {
+        let datasets = try datasets(in: file, anchors)
         guard datasets.count == 1 else {
             throw Failure(
                 .usage, "\(file.path) has \(datasets.count) ledgers",
@@ -62,6 +84,10 @@ enum LedgerFailure {
             throw Failure(.failure, "the privacy ledger was tampered with: \(error)")
         } catch let error as LedgerExportError {
             throw Failure(.failure, "\(error)")
+        } catch let error as NodeDatabaseError {
+            throw Failure(.invalidInput, "the node's database can't be read: \(error)")
+        } catch let error as StatementError {
+            throw Failure(.failure, "the node's database was tampered with: \(error)")
         } catch LedgerFileError.missing(let path) {
             throw Failure(
                 .notFound, "there is no privacy ledger in \(path)",
@@ -89,9 +115,12 @@ package struct LedgerShow: AsyncParsableCommand {
     package init() {}
 
     package func run() async throws {
+        let anchors = try source.anchors()
         let file = try source.file()
-        for dataset in try source.datasets(in: file) {
-            let export = try LedgerFailure.reporting { try LedgerExport(dataset, in: file) }
+        for dataset in try source.datasets(in: file, anchors) {
+            let export = try LedgerFailure.reporting {
+                try LedgerExport(dataset, in: file, anchor: anchors[dataset])
+            }
             switch output {
             case .json: Console.write(String(decoding: try export.json, as: UTF8.self))
             case .text: Console.write(Self.text(export, last: last, width: Console.columns))
@@ -162,9 +191,12 @@ package struct LedgerExportCommand: AsyncParsableCommand {
     package init() {}
 
     package func run() async throws {
+        let anchors = try source.anchors()
         let file = try source.file()
-        let dataset = try source.dataset(in: file)
-        let export = try LedgerFailure.reporting { try LedgerExport(dataset, in: file) }
+        let dataset = try source.dataset(in: file, anchors)
+        let export = try LedgerFailure.reporting {
+            try LedgerExport(dataset, in: file, anchor: anchors[dataset])
+        }
         let json = try export.json
         guard let to else { return Console.write(String(decoding: json, as: UTF8.self)) }
         do { try json.write(to: URL(fileURLWithPath: to), options: .atomic) } catch {
@@ -180,8 +212,9 @@ package struct LedgerVerify: AsyncParsableCommand {
         abstract: "Checks an exported ledger, or a node's own, line by line.",
         discussion: """
             An edited line is named, and so is a ledger that was cut off before a line that is
-            known from elsewhere: --anchor takes the head as `aegis privacy ledger show` printed
-            it at an earlier time.
+            known from elsewhere. A node's own ledger is compared with the last line that the
+            node keeps in its database: of a node's folder by itself, of a file with --node.
+            --anchor takes the head as `aegis privacy ledger show` printed it at an earlier time.
 
             Example:
               aegis privacy ledger verify ledger.json --anchor 12:sha256:9f86d08…
@@ -230,11 +263,16 @@ package struct LedgerVerify: AsyncParsableCommand {
         {
             return [try LedgerFailure.reporting { try LedgerExport.verify(bytes, anchor: anchor) }]
         }
+        let anchors = try source.anchors()
         let file = try source.file()
-        let datasets = try anchor == nil ? source.datasets(in: file) : [source.dataset(in: file)]
+        let datasets =
+            try anchor == nil
+            ? source.datasets(in: file, anchors) : [source.dataset(in: file, anchors)]
         return try datasets.map { dataset in
             try LedgerFailure.reporting {
-                try LedgerExport(dataset, in: file, anchor: anchor)
+                let export = try LedgerExport(dataset, in: file, anchor: anchors[dataset])
+                guard let anchor else { return export }
+                return try LedgerExport(dataset, in: file, anchor: anchor)
             }
         }
     }

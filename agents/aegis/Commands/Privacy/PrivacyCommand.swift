@@ -12,7 +12,8 @@ package struct PrivacyCommand: AsyncParsableCommand {
             """,
         subcommands: [
             PrivacyEpsilon.self, PrivacyDelta.self, PrivacyCalibrate.self, PrivacyRDP.self,
-            PrivacyPlan.self, LedgerCommand.self, PrivacyAuditCommand.self,
+            PrivacyPlan.self, PrivacyTargetCommand.self, LedgerCommand.self,
+            PrivacyAuditCommand.self,
         ])
 
     package init() {}

@@ -1,0 +1,65 @@
+import AegisAPI
+package import AegisCore
+import AegisCrypto
+package import AegisIdentity
+package import AegisProtocol
+
+// What an administrator asks the mesh to decide about its members.
+extension RunDesk {
+    private static let changeMilliseconds: UInt64 = 600_000
+
+    /// Signed and kept; the observer hands it to the nodes until it is decided.
+    package func ask(_ change: MembershipChange, now: UInt64) async throws {
+        try await database.insertChange(try await command(change, now: now))
+    }
+
+    private func command(_ change: MembershipChange, now: UInt64) async throws -> StoredCommand {
+        guard let rules = try await observer.meshRules(),
+            let chain = try await observer.chain()
+        else { throw Problem(.meshOpen) }
+        let known = max(chain.state.lastCommandSequence, try await database.lastCommandSequence())
+        let command = Command(
+            mesh: rules.mesh, sequence: numbers.next(after: known, now: now),
+            expiresAt: now + Self.changeMilliseconds, action: .membership(change))
+        if let refusal = chain.state.refusal(of: command, mesh: rules.mesh, at: now) {
+            throw Problem(.notReady, detail: "the mesh would refuse it: \(refusal)")
+        }
+        return StoredCommand(
+            sequence: command.sequence, run: nil, kind: .membership,
+            envelope: signer.sign(.command, command.payload).bytes,
+            expiresAt: command.expiresAt, committedHeight: nil)
+    }
+
+    /// The member of this name or id.
+    package func member(_ name: String) async throws -> NodeID {
+        guard let roster = try await observer.chain()?.roster else { throw Problem(.meshOpen) }
+        guard let entry = roster.members.first(where: { $0.name == name || $0.node.text == name })
+        else { throw Problem(.notFound, detail: "there is no member \(name.prefix(64))") }
+        return entry.node
+    }
+
+    /// A token for a mesh that runs; addresses of members that take it.
+    package func createLiveToken(
+        name: String, seconds: Int, purpose: String, by actor: String, now: UInt64
+    ) async throws -> (token: JoinToken, peers: [String]) {
+        guard let rules = try await observer.meshRules(),
+            let chain = try await observer.chain()
+        else { throw Problem(.meshOpen) }
+        guard !chain.roster.members.contains(where: { $0.name == name }) else {
+            throw Problem(.nameTaken, detail: "\(name) is a member already")
+        }
+        let token = try JoinToken.mint(
+            mesh: rules.mesh, pin: .genesis, founding: chain.genesis,
+            notAfter: now / 1_000 + UInt64(seconds))
+        let command = try await command(
+            .grantToken(
+                JoinGrant(
+                    tokenID: token.id, tokenKey: token.publicKey, name: name,
+                    notAfter: token.notAfter * 1_000)),
+            now: now)
+        try await database.insertChange(
+            command, grant: TokenGrant(of: token, name: name), purpose: purpose, by: actor,
+            at: now)
+        return (token, chain.roster.entries.map(\.address))
+    }
+}

@@ -1,0 +1,136 @@
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+package import AegisProtocol
+import AegisStore
+import AegisTransport
+import NIOCore
+import NIOPosix
+
+/// `aegis-node leave` and `aegis-node move`: what a node asks of the mesh for itself, signed with
+/// its own key. It is spread by whoever takes it, and decided by the quorum.
+package struct MembershipAct: Sendable {
+    package enum Wish: Sendable {
+        case leave
+        /// host:port that the others dial from then on.
+        case move(to: String)
+    }
+
+    private let directory: NodeDirectory
+    private static let decisionWithin = Duration.seconds(60)
+
+    package init(_ directory: NodeDirectory) { self.directory = directory }
+
+    /// Returns once a quorum has decided it.
+    package func ask(_ wish: Wish) async throws {
+        let identityDirectory = try directory.identityDirectory()
+        let identity = try identityDirectory.key()
+        let founding = try directory.founding()
+        guard let genesis = try directory.genesis(of: founding) else {
+            throw EvidenceError.notFounded(directory.path)
+        }
+        let rules = MeshRules(
+            founding: founding.statement, genesis: genesis.statement, cryptography: Libsodium())
+        let chain = try Self.chain(of: directory, rules)
+        let change: MembershipChange =
+            switch wish {
+            case .leave: .leave(identity.publicKey)
+            case .move(let address): .moveAddress(identity.publicKey, address)
+            }
+        let command = Command(
+            mesh: rules.mesh, sequence: 0, expiresAt: UInt64(Int64.max),
+            action: .membership(change))
+        if let refusal = chain.refusal(
+            of: command, mesh: rules.mesh, at: MachineClock.wallMilliseconds)
+        {
+            throw NodeError.membershipRefused("\(refusal)")
+        }
+        let leaf = try LeafIssuer(
+            identity: identity, mesh: rules.mesh, directory: identityDirectory
+        ).issue()
+        let envelope = EnvelopeSigner(identity).sign(.command, command.payload)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let client = MeshClient(identity: leaf, eventLoopGroup: group)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(
+                try await deliver(envelope, client, rules: rules, chain: chain, change))
+        } catch { result = .failure(error) }
+        await client.shutdown()
+        try? await group.shutdownGracefully()
+        try result.get()
+    }
+
+    /// What this node's disk has of the chain.
+    static func chain(of directory: NodeDirectory, _ rules: MeshRules) throws -> ChainState {
+        let database = try NodeDatabase(path: directory.databasePath)
+        var chain = rules.initialState
+        while true {
+            let batch = try database.commits(from: chain.height + 1, count: CommitList.countMax)
+            guard !batch.isEmpty else { return chain }
+            chain = try rules.replay(
+                try batch.map { try CommitRecord(decoding: $0) }, from: chain)
+        }
+    }
+
+    private func deliver(
+        _ envelope: SignedEnvelope, _ client: MeshClient, rules: MeshRules, chain: ChainState,
+        _ change: MembershipChange
+    ) async throws {
+        let others = chain.roster.entries.filter { .node($0.node) != change.author }
+        var taken = 0
+        for entry in others {
+            guard let address = MeshAddress(entry.address) else { continue }
+            await client.setAddress(address, of: entry.node)
+            if (try? await client.post(statements: [envelope.bytes], to: entry.node)) != nil {
+                taken += 1
+            }
+        }
+        guard taken > 0 else {
+            throw NodeError.membershipRefused("no participant of the mesh answers")
+        }
+        var state = chain
+        let clock = ContinuousClock()
+        let end = clock.now + Self.decisionWithin
+        while clock.now < end {
+            for entry in others {
+                guard
+                    let body = try? await client.get(
+                        "/mesh/v1/commits?from=\(state.height + 1)", from: entry.node,
+                        bytesMax: CommitList.bytesMax)
+                else {
+                    // Whoever has left is let in no longer.
+                    if case .leave = change, await isGone(client, entry.node) { return }
+                    continue
+                }
+                for record in try CommitList.decode(body) {
+                    state = try rules.verify(record, extending: state).state
+                }
+            }
+            if Self.isDone(change, in: state) { return }
+            try await Task.sleep(for: .milliseconds(300))
+        }
+        throw NodeError.membershipRefused("the mesh has not decided within a minute")
+    }
+
+    private func isGone(_ client: MeshClient, _ node: NodeID) async -> Bool {
+        do {
+            _ = try await client.get("/mesh/v1/status", from: node)
+            return false
+        } catch {
+            switch error {
+            case .refusedByPeer, .status(_, 403, _): return true
+            default: return false
+            }
+        }
+    }
+
+    private static func isDone(_ change: MembershipChange, in state: ChainState) -> Bool {
+        switch change {
+        case .leave(let node): state.roster.member(node) == nil
+        case .moveAddress(let node, let address):
+            state.roster.member(node)?.address == address
+        default: false
+        }
+    }
+}
