@@ -70,8 +70,8 @@ package enum RunSchema {
         ])
 
     private static let model = Schema.either([
-        .choice(["softmax", "cnn"]),
-        .object([.init("kind", .choice(["softmax", "cnn"]))]),
+        .choice(["softmax", "cnn", "scatter-linear"]),
+        .object([.init("kind", .choice(["softmax", "cnn", "scatter-linear"]))]),
         .object([
             .init("kind", .choice(["mlp"])),
             .init(
@@ -96,12 +96,15 @@ package enum RunSchema {
                     })
         })
 
-    private static let records = Schema.object([
-        .init(
-            "shape", .list(.integer(1...1_000_000), min: 1, max: 3),
-            "Features, or channels, rows, columns; a million values at most."),
-        .init("classes", .integer(2...RecordDeclaration.classesMax)),
-    ])
+    private static let records: Schema = {
+        let shape = Schema.Field(
+            "shape", .either([.list(.integer(1...1_000_000), min: 1, max: 3), .choice(["text"])]),
+            "Features, or channels, rows, columns, a million values at most; or text.")
+        return .either([
+            .object([shape, .init("classes", .integer(2...RecordDeclaration.classesMax))]),
+            .object([shape, .init("target", .choice(["number"]), "A number is predicted.")]),
+        ])
+    }()
 
     private static let training = Schema.either([
         .object(refinements + steps(required: true) + sizes(required: true)),

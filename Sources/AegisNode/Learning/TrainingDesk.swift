@@ -154,7 +154,7 @@ package final class TrainingDesk: Sendable {
     private func fixedUpdate(_ shape: ModelShape, round: Int) -> [Float] {
         let bytes = node.bytes
         return (0..<shape.parameterCount).map { index in
-            (Float(bytes[(index &+ round) & 31]) - 127.5) * 0x1p-20
+            (Float(bytes[index & 31]) - 127.5 + Float(round & 1_023) * 0x1p-10) * 0x1p-20
         }
     }
 
