@@ -135,8 +135,8 @@ extension Rows {
             weights.append(point.referenceWeight)
         }
         let plain = weights.allSatisfy { $0 == 1 }
-        // Few rows leave room in the nearest cache for all they ask for ahead.
-        let width = pointers.count <= 16 ? 256 : 8192
+        // Few rows are added up in registers: only their sums need the nearest cache.
+        let width = pointers.count <= 16 ? 1024 : 8192
         pointers.withUnsafeBufferPointer { pointers in
             weights.withUnsafeBufferPointer { weights in
                 let factors = plain ? nil : weights.baseAddress

@@ -8,6 +8,7 @@
 typedef float unaligned_float __attribute__((aligned(1), may_alias));
 
 // Eight lanes of binary64, whatever the registers' width: the order of a sum is in the source.
+typedef float unaligned_floats8 __attribute__((vector_size(32), aligned(1), may_alias));
 typedef float floats4 __attribute__((vector_size(16), may_alias));
 typedef double lanes4 __attribute__((vector_size(32), aligned(8), may_alias));
 typedef double lanes8 __attribute__((vector_size(64), aligned(8), may_alias));

@@ -26,6 +26,47 @@ static void LEVEL(round)(const double *restrict values, size_t count, float *res
     for (; k < count; k++) out[k] = (float)values[k] + 0.0f;
 }
 
+// Of few rows every value's sum stays in registers, one row's after the other's, divided at once.
+// The additions and their order are those of the general form (typed.h).
+static void LEVEL(combine_few)(
+    const void *const *rows, const double *weights, size_t rowCount, size_t start, size_t count,
+    double divisor, double *restrict out
+) {
+    size_t k = 0;
+    for (; k + 16 <= count; k += 16) {
+        lanes8 low = {0}, high = {0};
+        for (size_t i = 0; i < rowCount; i++) {
+            const char *row = (const char *)rows[i] + (start + k) * sizeof(float);
+            __builtin_prefetch(row + 1024, 0, 2);
+            const lanes8 first =
+                __builtin_convertvector(*(const unaligned_floats8 *)row, lanes8);
+            const lanes8 second =
+                __builtin_convertvector(*(const unaligned_floats8 *)(row + 32), lanes8);
+            if (weights == NULL) {
+                low = low + first;
+                high = high + second;
+            } else {
+                low = low + first * weights[i];
+                high = high + second * weights[i];
+            }
+        }
+        if (divisor != 1) {
+            low = low / divisor;
+            high = high / divisor;
+        }
+        *(lanes8 *)(out + k) = low;
+        *(lanes8 *)(out + k + 8) = high;
+    }
+    for (; k < count; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < rowCount; i++) {
+            const double value = (double)((const unaligned_float *)rows[i])[start + k];
+            sum = sum + (weights == NULL ? value : value * weights[i]);
+        }
+        out[k] = divisor != 1 ? sum / divisor : sum;
+    }
+}
+
 static void LEVEL(pairs)(
     const double *rows, size_t stride, size_t rowCount, size_t first, size_t last, size_t count,
     double *lanes

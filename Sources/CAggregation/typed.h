@@ -2,6 +2,7 @@
 // for float32 and for binary64, within each level.
 
 #define STEP 128
+#define FEW_ROWS 16
 
 // Asks for the part of a row that comes next, while the one before it is added up.
 static inline void TYPED(ask)(
@@ -21,6 +22,10 @@ static void TYPED(combine)(
     const void *const *rows, const double *weights, size_t rowCount, size_t start, size_t count,
     double divisor, double *restrict out
 ) {
+    if (sizeof(STORED) == sizeof(float) && rowCount <= FEW_ROWS) {
+        LEVEL(combine_few)(rows, weights, rowCount, start, count, divisor, out);
+        return;
+    }
     for (size_t k = 0; k < count; k++) out[k] = 0;
     size_t i = 0;
     // Four rows at once save loads and stores of the sums; the order of additions is the same.
