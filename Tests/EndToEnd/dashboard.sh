@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 if ! has_chromium >/dev/null && [ "$(id -u)" = 0 ]; then
-    apt-get install --yes --no-install-recommends chromium fonts-dejavu-core \
+    { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } \
         >"$work/$part/apt.log" 2>&1 || true
 fi
 if ! has_chromium >/dev/null; then
