@@ -51,10 +51,10 @@ package struct AdminNode: Sendable {
         let blobs = try BlobStore(directory: folder.blobsPath)
         let feed = EventFeed()
         client = MeshClient(identity: tls, eventLoopGroup: group)
-        let signer = EnvelopeSigner(folder.identity)
-        let numbers = CommandNumbers()
+        let commands = CommandSigner(
+            database: database, mesh: folder.mesh, signer: EnvelopeSigner(folder.identity))
         witness = AuditWitness(
-            database: database, mesh: folder.mesh, signer: signer, numbers: numbers,
+            database: database, commands: commands,
             seconds: settings.witnessSeconds ?? AuditWitness.secondsStandard)
         limiter = RateLimiter(settings.rates ?? RateSettings())
         observer = MeshObserver(
@@ -75,7 +75,7 @@ package struct AdminNode: Sendable {
             mesh: folder.mesh, founding: desk,
             runs: RunDesk(
                 database: database, observer: observer, blobs: blobs,
-                signer: signer, numbers: numbers),
+                commands: commands),
             datasets: DatasetDesk(database: database, observer: observer), users: users,
             observer: observer, feed: feed, metrics: metrics, listen: settings.listen)
         let port = BoundPort()

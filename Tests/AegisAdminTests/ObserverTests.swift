@@ -31,16 +31,16 @@ import Testing
             let blobs = try BlobStore(directory: folder.path + "/blobs")
             var logger = Logger(label: "test")
             logger.logLevel = .critical
-            let signer = EnvelopeSigner(mesh.identity)
-            let numbers = CommandNumbers()
+            let commands = CommandSigner(
+                database: mesh.database, mesh: mesh.desk.founding.statement.mesh,
+                signer: EnvelopeSigner(mesh.identity))
             observer = MeshObserver(
                 desk: mesh.desk, calls: node, blobs: blobs, logger: logger,
                 witness: AuditWitness(
-                    database: mesh.database, mesh: mesh.desk.founding.statement.mesh,
-                    signer: signer, numbers: numbers, seconds: 3_600))
+                    database: mesh.database, commands: commands, seconds: 3_600))
             runs = RunDesk(
-                database: mesh.database, observer: observer, blobs: blobs, signer: signer,
-                numbers: numbers)
+                database: mesh.database, observer: observer, blobs: blobs,
+                commands: commands)
         }
 
         func submit(_ name: String) async throws -> RunView {

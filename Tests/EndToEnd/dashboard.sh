@@ -7,8 +7,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 if ! has_chromium >/dev/null && [ "$(id -u)" = 0 ]; then
-    { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } \
-        >"$work/$part/apt.log" 2>&1 || true
+    {
+        apt-get update &&
+            apt-get install --yes --no-install-recommends chromium fonts-dejavu-core
+    } >"$work/$part/apt.log" 2>&1 || true
 fi
 if ! has_chromium >/dev/null; then
     echo "skipped the dashboard: there is no Chromium and it can't be installed" \

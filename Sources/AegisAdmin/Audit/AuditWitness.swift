@@ -9,9 +9,7 @@ import Synchronization
 /// what was before without showing it to everyone who has the mesh's commits (PROTOCOL.md §6).
 package final class AuditWitness: Sendable {
     private let database: AdminDatabase
-    private let mesh: MeshID
-    private let signer: EnvelopeSigner
-    private let numbers: CommandNumbers
+    private let commands: CommandSigner
     private let seconds: Mutex<UInt64>
 
     /// How old a record may be before the mesh is asked to sign it.
@@ -20,13 +18,11 @@ package final class AuditWitness: Sendable {
     private static let commandMilliseconds: UInt64 = 120_000
 
     package init(
-        database: AdminDatabase, mesh: MeshID, signer: EnvelopeSigner, numbers: CommandNumbers,
+        database: AdminDatabase, commands: CommandSigner,
         seconds: UInt64 = secondsStandard
     ) {
         self.database = database
-        self.mesh = mesh
-        self.signer = signer
-        self.numbers = numbers
+        self.commands = commands
         self.seconds = Mutex(seconds)
     }
 
@@ -45,18 +41,10 @@ package final class AuditWitness: Sendable {
         guard head.sequence > Int64(clamping: state.auditHead?.records ?? 0),
             let digest = Digest(text: head.digest)
         else { return }
-        let action = Command.Action.witness(
-            AuditHead(records: UInt64(head.sequence), digest: digest))
-        let command = Command(
-            mesh: mesh,
-            sequence: numbers.next(
-                after: max(
-                    state.lastCommandSequence, try await database.lastCommandSequence()), now: now),
-            expiresAt: now + Self.commandMilliseconds, action: action)
-        let stored = StoredCommand(
-            sequence: command.sequence, run: nil, kind: .witness,
-            envelope: signer.sign(.command, command.payload).bytes,
-            expiresAt: command.expiresAt, committedHeight: nil)
+        let command = try await commands.command(
+            .witness(AuditHead(records: UInt64(head.sequence), digest: digest)), after: state,
+            lasting: Self.commandMilliseconds, now: now)
+        let stored = commands.sign(command)
         try await database.writer.write { try AdminDatabase.insert(stored, $0) }
     }
 }

@@ -6,8 +6,6 @@ package import AegisProtocol
 
 // What an administrator asks the mesh to decide about its members.
 extension RunDesk {
-    private static let changeMilliseconds: UInt64 = 600_000
-
     /// Signed and kept; the observer hands it to the nodes until it is decided.
     package func ask(_ change: MembershipChange, now: UInt64) async throws {
         try await database.insertChange(try await command(change, now: now))
@@ -17,17 +15,12 @@ extension RunDesk {
         guard let rules = try await observer.meshRules(),
             let chain = try await observer.chain()
         else { throw Problem(.meshOpen) }
-        let known = max(chain.state.lastCommandSequence, try await database.lastCommandSequence())
-        let command = Command(
-            mesh: rules.mesh, sequence: numbers.next(after: known, now: now),
-            expiresAt: now + Self.changeMilliseconds, action: .membership(change))
+        let command = try await commands.command(
+            .membership(change), after: chain.state, lasting: Self.commandMilliseconds, now: now)
         if let refusal = chain.state.refusal(of: command, mesh: rules.mesh, at: now) {
             throw Problem(.notReady, detail: "the mesh would refuse it: \(refusal)")
         }
-        return StoredCommand(
-            sequence: command.sequence, run: nil, kind: .membership,
-            envelope: signer.sign(.command, command.payload).bytes,
-            expiresAt: command.expiresAt, committedHeight: nil)
+        return commands.sign(command)
     }
 
     /// The member of this name or id.

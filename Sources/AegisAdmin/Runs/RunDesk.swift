@@ -13,22 +13,20 @@ package struct RunDesk: Sendable {
     let database: AdminDatabase
     let observer: MeshObserver
     private let blobs: BlobStore
-    let signer: EnvelopeSigner
-    let numbers: CommandNumbers
+    let commands: CommandSigner
 
     /// How long a command can wait for its commit.
-    private static let commandMilliseconds: UInt64 = 600_000
+    static let commandMilliseconds: UInt64 = 600_000
     private static let chunkBytes = 256 << 10
 
     package init(
-        database: AdminDatabase, observer: MeshObserver, blobs: BlobStore, signer: EnvelopeSigner,
-        numbers: CommandNumbers = CommandNumbers()
+        database: AdminDatabase, observer: MeshObserver, blobs: BlobStore,
+        commands: CommandSigner
     ) {
         self.database = database
         self.observer = observer
         self.blobs = blobs
-        self.signer = signer
-        self.numbers = numbers
+        self.commands = commands
     }
 
     /// Takes a run in. As a draft it stays here until `start`; else the mesh gets it at once.
@@ -36,13 +34,12 @@ package struct RunDesk: Sendable {
         _ body: JSONValue, asDraft: Bool = false, by actor: String, now: UInt64
     ) async throws -> RunView {
         guard let run = RunID(randomBytes(16)) else { preconditionFailure("16 bytes") }
-        let rules = try await observer.meshRules()
         let roster = try await observer.chain()?.roster
         let specification = try RunRequestReader(
             participants: roster?.count ?? Limits.participantsMax,
             faultTolerance: roster?.faultTolerance ?? 0
         ).read(body, run: run)
-        guard let rules else {
+        guard try await observer.meshRules() != nil else {
             throw Problem(.meshOpen, detail: "a run needs a founded mesh")
         }
         if try await database.run(specification.name) != nil {
@@ -52,7 +49,7 @@ package struct RunDesk: Sendable {
             throw Problem(
                 .datasetRetired, detail: "no new run may use \(specification.dataset)")
         }
-        let command = asDraft ? nil : try await startCommand(specification, rules, now: now)
+        let command = asDraft ? nil : try await startCommand(specification, now: now)
         do {
             try await database.insertRun(
                 specification, request: Array(try AegisAPI.encodeDocument(body)), at: now,
@@ -64,7 +61,7 @@ package struct RunDesk: Sendable {
     }
 
     private func startCommand(
-        _ specification: RunSpecification, _ rules: MeshRules, now: UInt64
+        _ specification: RunSpecification, now: UInt64
     ) async throws -> StoredCommand {
         let commands = try await database.commands()
         let active = try await database.runs().first { run in
@@ -78,9 +75,7 @@ package struct RunDesk: Sendable {
                     + "the mesh works on one run at a time")
         }
         guard let chain = try await observer.chain() else { throw Problem(.meshOpen) }
-        return try await command(
-            .start(specification), of: specification.run, kind: .start, mesh: rules.mesh,
-            after: chain.state, now: now)
+        return try await signed(.start(specification), after: chain.state, now: now)
     }
 
     /// Hands a draft to the mesh.
@@ -91,8 +86,7 @@ package struct RunDesk: Sendable {
             throw Problem(
                 .runStarted, detail: "\(run.specification.name) is \(view.state.rawValue)")
         }
-        guard let rules = try await observer.meshRules() else { throw Problem(.meshOpen) }
-        let command = try await startCommand(run.specification, rules, now: now)
+        let command = try await startCommand(run.specification, now: now)
         do { try await database.insertStart(command) } catch RunStoreError.alreadyStarted {
             throw Problem(.runStarted)
         }
@@ -122,11 +116,7 @@ package struct RunDesk: Sendable {
                 .notReady, detail: "\(run.specification.name) is a draft",
                 hint: "discard it: aegis run delete \(run.specification.name)")
         }
-        guard let rules = try await observer.meshRules(),
-            let chain = try await observer.chain()
-        else {
-            throw Problem(.meshOpen)
-        }
+        guard let chain = try await observer.chain() else { throw Problem(.meshOpen) }
         guard view.state == .running else {
             if view.state == .stopping { return view }
             throw Problem(
@@ -135,25 +125,16 @@ package struct RunDesk: Sendable {
         }
         let id = run.specification.run
         try await database.insertCommand(
-            try await command(
-                .stop(id, reason: reason), of: id, kind: .stop, mesh: rules.mesh,
-                after: chain.state, now: now))
+            try await signed(.stop(id, reason: reason), after: chain.state, now: now))
         return try await self.view(name)
     }
 
-    /// A signed command with a number above all before.
-    private func command(
-        _ action: Command.Action, of run: RunID, kind: StoredCommand.Kind, mesh: MeshID,
-        after state: ChainState, now: UInt64
+    private func signed(
+        _ action: Command.Action, after state: ChainState, now: UInt64
     ) async throws -> StoredCommand {
-        let known = max(state.lastCommandSequence, try await database.lastCommandSequence())
-        let command = Command(
-            mesh: mesh, sequence: numbers.next(after: known, now: now),
-            expiresAt: now + Self.commandMilliseconds, action: action)
-        return StoredCommand(
-            sequence: command.sequence, run: run, kind: kind,
-            envelope: signer.sign(.command, command.payload).bytes,
-            expiresAt: command.expiresAt, committedHeight: nil)
+        commands.sign(
+            try await commands.command(
+                action, after: state, lasting: Self.commandMilliseconds, now: now))
     }
 
     /// The newest first, as they are kept; `view(of:)` makes them readable.
