@@ -68,11 +68,14 @@ package struct MeshView: Codable, Sendable, Equatable {
     package var genesisDigest: String?
     /// Two certified records of one height: what happened, and who showed it.
     package var fork: String?
+    /// The last final height that was seen.
+    package var final: FinalityView?
 
     package init(
         mesh: String, name: String, state: State, admin: String, participants: Int,
         waitingFor: [String], quorum: Int?, faultTolerance: Int?, strictThree: Bool,
-        viewTimeoutMilliseconds: UInt64, height: UInt64, genesisDigest: String?, fork: String?
+        viewTimeoutMilliseconds: UInt64, height: UInt64, genesisDigest: String?, fork: String?,
+        final: FinalityView? = nil
     ) {
         self.mesh = mesh
         self.name = name
@@ -87,6 +90,7 @@ package struct MeshView: Codable, Sendable, Equatable {
         self.height = height
         self.genesisDigest = genesisDigest
         self.fork = fork
+        self.final = final
     }
 }
 

@@ -14,6 +14,12 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     package var rounds: [RoundMeasurement]
     /// Whose updates the rule left out in the run's rounds, the most often first.
     package var dropped: [DropCount]
+    /// The last final height, and how firmly it stands; absent before there is one.
+    package var final: FinalityView?
+    /// Whose co-signatures of the last height are missing, where that isn't final.
+    package var notCoSigned: [String]?
+    /// Where two values were certified: the node has stopped for good.
+    package var forkHeight: UInt64?
 
     package enum State: String, Codable, Sendable, CaseIterable {
         case idle, training, agreeing, syncing, stopped

@@ -54,6 +54,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         case runEnded = "run-ended"
         case runActive = "run-active"
         case notReady = "not-ready"
+        case notFinal = "not-final"
         case badProof = "bad-proof"
         case userDisabled = "user-disabled"
         case crossSite = "cross-site"
@@ -89,6 +90,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .runEnded: "the run has ended"
             case .runActive: "another run is active"
             case .notReady: "it is not there yet"
+            case .notFinal: "it is committed, and not final yet"
             case .badProof: "the proof doesn't hold"
             case .userDisabled: "this user is disabled"
             case .crossSite: "another site asked for this"
@@ -117,7 +119,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .notFound: 404
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
-                .notReady, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
+                .notReady, .notFinal, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
                 .runStarted, .changed, .keyReused, .unfit:
                 409
             case .tooSlow: 408

@@ -37,6 +37,10 @@ package struct RunView: Codable, Sendable, Equatable {
     /// σ as it was given or calibrated.
     package var noiseMultiplier: Double?
     package var model: String?
+    /// Of the commit that names the model.
+    package var modelHeight: UInt64?
+    /// What makes the model final; absent while it is only committed.
+    package var final: FinalityView?
     /// The squared length of a step's noise over the largest of a gradient; above 1 a robust rule
     /// sees mostly noise. Absent without privacy.
     package var noiseToSignal: Double?

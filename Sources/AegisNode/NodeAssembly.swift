@@ -159,6 +159,7 @@ struct NodeAssembly: Sendable {
         _ rules: MeshRules, database: NodeDatabase, journal: NodeJournal, isJournalMissing: Bool
     ) throws -> DurableState {
         var chain = rules.initialState
+        var before: ChainState?
         var tip: CommitRecord?
         while true {
             let batch = try database.commits(
@@ -166,14 +167,33 @@ struct NodeAssembly: Sendable {
             guard !batch.isEmpty else { break }
             for bytes in batch {
                 let record = try CommitRecord(decoding: bytes)
+                before = chain
                 chain = try rules.replay(CollectionOfOne(record), from: chain)
                 tip = record
             }
         }
         // A node that has decided things and has no journal doesn't know what it signed.
         return DurableState(
-            chain: chain, tip: tip, records: try journal.restore(),
+            chain: chain, tip: tip, beforeTip: before,
+            final: try final(chain, before: before, rules, database),
+            records: try journal.restore(),
             isJournalLost: isJournalMissing && chain.height > 0)
+    }
+
+    /// The last final height that was stored. Only of the tip are the co-signatures looked at
+    /// again; an earlier one is told to people.
+    private static func final(
+        _ chain: ChainState, before: ChainState?, _ rules: MeshRules, _ database: NodeDatabase
+    ) throws -> (finality: Finality, certificate: FinalCertificate)? {
+        guard let stored = try database.final(upTo: chain.height), let before else { return nil }
+        let certificate = try FinalCertificate(decoding: stored.certificate)
+        guard stored.height == chain.height else {
+            let finality = Finality(
+                height: stored.height, value: .zero, signatures: stored.signatures,
+                participants: stored.participants)
+            return (finality, certificate)
+        }
+        return (try rules.at(before).verify(certificate), certificate)
     }
 }
 

@@ -1,3 +1,4 @@
+package import AegisAPI
 import AegisCore
 import AegisCrypto
 import AegisIdentity
@@ -19,6 +20,8 @@ package struct NodeCheck: Codable, Sendable {
     package let node: String
     package private(set) var height: UInt64 = 0
     package private(set) var tip = ""
+    /// Everything up to this height is final.
+    package private(set) var final: FinalityView?
     package private(set) var signedSlots = 0
     package private(set) var ledgers: [Ledger] = []
     package private(set) var blobs = 0
@@ -63,11 +66,27 @@ package struct NodeCheck: Codable, Sendable {
             let batch = try database.commits(from: state.height + 1, count: CommitList.countMax)
             guard !batch.isEmpty else { break }
             for bytes in batch {
-                state = try rules.verify(CommitRecord(decoding: bytes), extending: state).state
+                let commit = try rules.verify(CommitRecord(decoding: bytes), extending: state)
+                try checkFinality(of: commit, database, rules.at(state))
+                state = commit.state
             }
             height = state.height
             tip = state.tip.description
         }
+    }
+
+    private mutating func checkFinality(
+        of commit: Commit, _ database: NodeDatabase, _ rules: MeshRules
+    ) throws {
+        let height = commit.header.height
+        guard let stored = try database.final(from: height), stored.height == height else {
+            return
+        }
+        let finality = try rules.verify(FinalCertificate(decoding: stored.certificate))
+        guard finality.height == height, finality.value == commit.digest else {
+            return faults.append("final \(height): makes another decision final")
+        }
+        final = FinalityView(finality)
     }
 
     /// Every line holds, and the one that the database knows as the last is there.

@@ -49,6 +49,17 @@ package enum ProtocolLimits {
     package static let recentTipsMax = 64
     /// Peers that are not in the roster and were answered lately.
     package static let strangersMax = 128
+    /// Rounds whose duration the soft deadline follows, and in which somebody who is missing is
+    /// still waited for longer.
+    package static let deadlineRounds = 8
+    /// Rounds in a row for which the wait grows.
+    package static let patienceMax = 4
+    /// Every so many rounds those who have been missing for longer are waited for, so many times as
+    /// long as the others take.
+    package static let lookBackRounds = 16
+    package static let lookBackFactor = 8
+    /// K: rounds without a sign of a participant after which it has no vote any more (§2.10).
+    package static let absentRoundsMax = 20
     /// Heights whose co-signatures are still collected (§2.8).
     package static let unfinishedMax = 16
 }

@@ -10,6 +10,8 @@ enum Fault: String {
     case tornWrite = "the write under way torn"
     case kill = "the coordinator killed"
     case rollback = "the disk put back in time"
+    case absence = "away until everything heals"
+    case commitLoss = "the disk loses its last commits"
     case pause = "process paused"
     case clockJump = "clock jumps"
     case abstention = "gives no update"

@@ -79,6 +79,9 @@ package struct Scenario: Hashable, Sendable, Decodable {
         drawn.rollbacks = min(
             drawn.rollbacks,
             drawn.tolerance - drawn.twins - drawn.traitors - drawn.deadForever)
+        drawn.commitLosses = min(
+            drawn.commitLosses,
+            drawn.tolerance - drawn.twins - drawn.traitors - drawn.deadForever - drawn.rollbacks)
         return drawn
     }
 }

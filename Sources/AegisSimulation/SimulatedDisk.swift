@@ -6,6 +6,9 @@ struct SimulatedDisk {
     private(set) var journal: [JournalRecord] = []
     private(set) var commits: [CommitRecord] = []
     private var chain: ChainState
+    private var beforeTip: ChainState?
+    /// Not flushed at once: what is lost comes again.
+    private var final: (finality: Finality, certificate: FinalCertificate)?
     private var pendingRecords: [JournalRecord] = []
     private var pendingCommits: [(CommitRecord, ChainState)] = []
     /// Updates that are here, by the digest of their blob; durable before anybody is told.
@@ -36,16 +39,20 @@ struct SimulatedDisk {
     mutating func synchroniseCommits() {
         for (commit, state) in pendingCommits {
             commits.append(commit)
+            beforeTip = chain
             chain = state
         }
         pendingCommits = []
         // Of decided heights nothing binds any more.
         journal.removeAll { record in
-            guard case .signed(let slot, _) = record, let height = slot.height else {
-                return false
-            }
-            return height <= chain.height
+            guard case .signed(let slot, _) = record else { return false }
+            return !slot.outlives(chain.height)
         }
+    }
+
+    mutating func keep(_ certificate: FinalCertificate, _ finality: Finality) {
+        guard final.map({ $0.finality.height <= finality.height }) ?? true else { return }
+        final = (finality, certificate)
     }
 
     var pendingCount: Int { pendingRecords.count }
@@ -56,6 +63,16 @@ struct SimulatedDisk {
         journal += pendingRecords.prefix(kept)
         pendingRecords = []
         pendingCommits = []
+    }
+
+    /// The last `count` commits are gone; the journal stays.
+    mutating func loseCommits(_ count: Int, _ rules: MeshRules) {
+        let left = Array(commits.dropLast(count))
+        guard let before = try? rules.replay(left.dropLast()),
+            let state = try? rules.replay(left)
+        else { preconditionFailure("they were replayed before") }
+        commits = left
+        (beforeTip, chain) = (before, state)
     }
 
     /// As far as its commits are durable.
@@ -76,6 +93,7 @@ struct SimulatedDisk {
     }
 
     var durable: DurableState {
-        DurableState(chain: chain, tip: commits.last, records: journal)
+        DurableState(
+            chain: chain, tip: commits.last, beforeTip: beforeTip, final: final, records: journal)
     }
 }

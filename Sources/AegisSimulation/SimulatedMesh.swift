@@ -43,6 +43,16 @@ struct SimulatedMesh {
         }
     }
 
+    /// Adaptive ones end late, so that only the wish to wait decides.
+    private static func deadlines(_ options: SimulationOptions) -> Deadlines {
+        guard options.adaptiveMilliseconds > 0 else {
+            return Deadlines(softMilliseconds: 1_500, hardMilliseconds: 4_000)
+        }
+        return Deadlines(
+            softMilliseconds: 60_000, hardMilliseconds: 60_000,
+            adaptiveMinimumMilliseconds: options.adaptiveMilliseconds)
+    }
+
     static func specification(
         _ run: RunID, _ options: SimulationOptions
     ) -> RunSpecification {
@@ -55,7 +65,7 @@ struct SimulatedMesh {
             privacy: nil,
             aggregation: AggregationDeclaration(
                 rule: .mean, byzantine: 0, updateNormMaxMillionths: 1),
-            deadlines: Deadlines(softMilliseconds: 1_500, hardMilliseconds: 4_000),
+            deadlines: Self.deadlines(options),
             participantsMin: options.updatesMin)
     }
 }

@@ -23,6 +23,8 @@ struct SimulatedNode {
     /// Grows with each start: what was under way for an earlier process is void.
     var incarnation = 0
     var isDeadForever = false
+    /// Off until everything heals.
+    var isAway = false
     /// Until when the process stands still.
     var pausedUntil = 0
     let isSlow: Bool
@@ -67,6 +69,8 @@ enum SimulationEvent {
     case clockJump
     case snapshot(node: Int)
     case rollBack(node: Int)
+    case loseCommits(node: Int)
+    case leaveForLong(node: Int)
     /// Somebody asks for the change of this number.
     case wish(Int)
     case heal
@@ -79,7 +83,7 @@ enum SimulationEvent {
             .synchronise(_, _, let node, _):
             node
         case .restart, .command, .partition, .killCoordinator, .pause, .clockJump, .snapshot,
-            .rollBack, .wish, .heal:
+            .rollBack, .loseCommits, .leaveForLong, .wish, .heal:
             nil
         }
     }

@@ -28,7 +28,9 @@ extension Simulation {
     }
 
     mutating func start(_ node: Int) {
-        guard !nodes[node].isUp, !nodes[node].isDeadForever || isFaulty else { return }
+        guard !nodes[node].isUp, !nodes[node].isDeadForever || isFaulty, !nodes[node].isAway else {
+            return
+        }
         if setup.mutation == .journalLost, nodes[node].incarnation > 0 {
             nodes[node].disk.loseJournal()
         }
@@ -98,6 +100,14 @@ extension Simulation {
 
     /// The last nodes' disks are put back to how they were some time before.
     mutating func scheduleRollbacks() {
+        for count in 0..<options.absentees {
+            queue.schedule(.leaveForLong(node: lastFounder - count), at: 400)
+        }
+        for count in 0..<options.commitLosses {
+            let node = lastFounder - options.rollbacks - count
+            let at = random[.process].below(options.faultMilliseconds)
+            queue.schedule(.loseCommits(node: node), at: at)
+        }
         for count in 0..<options.rollbacks {
             let node = lastFounder - count
             let first = random[.process].below(options.faultMilliseconds)
@@ -117,6 +127,20 @@ extension Simulation {
         nodes[node].isRolledBack = true
     }
 
+    /// Its machine is off until everything heals.
+    mutating func leaveForLong(_ node: Int) {
+        guard isFaulty, isKept(.absence, at: node) else { return }
+        nodes[node].isAway = true
+        crash(node)
+    }
+
+    /// As where a database was restored, and not the journal beside it.
+    mutating func loseCommits(_ node: Int) {
+        guard nodes[node].isUp, isKept(.commitLoss, at: node) else { return }
+        crash(node)
+        nodes[node].disk.loseCommits(1 + random[.process].below(2), rules)
+    }
+
     /// A process stands still; what reaches it waits.
     mutating func pause() {
         guard isFaulty else { return }
@@ -128,6 +152,14 @@ extension Simulation {
         guard isKept(.pause, at: node) else { return }
         record(node, "stands still for \(length) ms")
         nodes[node].pausedUntil = time + length
+        // After a while the others see that it doesn't answer.
+        guard length > 3_500, options.hinting > 0, !nodes[node].isByzantine else { return }
+        let id = nodes[node].id
+        for other in nodes.indices where other != node && nodes[other].isUp {
+            queue.schedule(
+                .input(.peerSilent(id), node: other, incarnation: nodes[other].incarnation),
+                at: time + 3_000 + random[.process].below(500))
+        }
     }
 
     /// A node's wall clock jumps by up to ten minutes.
@@ -191,6 +223,7 @@ extension Simulation {
     /// Faults end. Those that were to die for good are dead, the others come back.
     mutating func heal() {
         isFaulty = false
+        for node in nodes.indices { nodes[node].isAway = false }
         record(nil, "everything heals")
         for from in nodes.indices {
             for to in nodes.indices { isBlocked[from][to] = false }

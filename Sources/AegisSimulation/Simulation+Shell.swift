@@ -80,6 +80,9 @@ extension Simulation {
         for signing in batch {
             let slot = signing.slot
             record(node, "signs \(slot.words) \(words(slot, signing.payload))")
+            if checker.isForkExpected, nodes[node].isTrusted {
+                checker.hears(.signed(signing.envelope))
+            }
             if nodes[node].isTrusted {
                 checker.signs(
                     node, signing.envelope.sender, slot, signing.payload, nodes[node].disk)
@@ -136,7 +139,14 @@ extension Simulation {
         case .train(let request):
             nodes[node].training += 1
             let training = nodes[node].training
-            let isLong = random[.work].chance(100)
+            if let delay = straggling(request.round, at: node) {
+                queue.schedule(
+                    .trained(
+                        request, node: node, incarnation: nodes[node].incarnation,
+                        training: training), at: time + delay)
+                return
+            }
+            let isLong = random[.work].chance(100) && options.adaptiveMilliseconds == 0
             schedule(isLong ? 3_000 : 200, of: node) {
                 .trained(request, node: node, incarnation: $0, training: training)
             }
@@ -147,11 +157,20 @@ extension Simulation {
                 .input(.computed(request, result), node: node, incarnation: $0)
             }
         case .apply(let record, let state): apply(record, state, at: node)
+        case .keep(let certificate, let finality): keep(certificate, finality, at: node)
         case .synchronise(let peers, let height):
             schedule(20, of: node) {
                 .synchronise(peers, height: height, node: node, incarnation: $0)
             }
         }
+    }
+
+    /// How long the straggler trains.
+    private func straggling(_ round: Int, at node: Int) -> Int? {
+        guard options.stragglerMilliseconds > 0, node == lastFounder,
+            round >= options.stragglerFrom, round <= options.stragglerThrough
+        else { return nil }
+        return options.stragglerMilliseconds
     }
 
     mutating func schedule(
@@ -178,6 +197,13 @@ extension Simulation {
         record(node, "stores height \(state.height) \(state.tip.short)")
         if !nodes[node].isByzantine { checker.commits(node, commit, nodes) }
         takeNewKey(node, state)
+    }
+
+    private mutating func keep(
+        _ certificate: FinalCertificate, _ finality: Finality, at node: Int
+    ) {
+        nodes[node].disk.keep(certificate, finality)
+        if nodes[node].isTrusted { checker.finalises(node, certificate, finality) }
     }
 
     mutating func finishTraining(_ request: TrainingRequest, at node: Int) {
@@ -240,7 +266,7 @@ extension SigningSlot {
     /// What a node may not contradict later.
     var isBinding: Bool {
         switch self {
-        case .vote1, .vote2, .timeout: true
+        case .vote1, .vote2, .timeout, .coSign: true
         case .update, .abstention, .haveList, .proposal, .readiness: false
         }
     }

@@ -155,10 +155,23 @@ extension Simulation {
         case .vote1, .vote2, .timeout:
             nodes[node].traitor?.see(.signed(envelope))
             return envelope
+        case .coSign:
+            guard attacks(options.doubleVote, at: node) else { return envelope }
+            return contradicted(envelope, at: node)
         case .abstention, .readiness: return envelope
         }
         guard let twisted else { return envelope }
         return cryptography.sign(envelope.type, from: nodes[node].id, payload: twisted)
+    }
+
+    /// A co-signature of another header, which nobody has decided.
+    private func contradicted(_ envelope: SignedEnvelope, at node: Int) -> SignedEnvelope {
+        guard let coSign = try? CoSign(payload: envelope.unverifiedPayload) else {
+            return envelope
+        }
+        let other = CoSign(
+            scope: coSign.scope, value: cryptography.digest(coSign.value.bytes))
+        return cryptography.sign(.coSign, from: nodes[node].id, payload: other.payload)
     }
 
     /// Another value as good as the first: the same lists, but its own says another time.

@@ -69,7 +69,7 @@ package struct Simulation {
         }
         checker = SimulationChecker(
             mesh.rules.unbroken, names: nodes.map(\.name),
-            isDurabilityChecked: setup.mutation == nil)
+            isDurabilityChecked: setup.mutation == nil, isForkExpected: setup.options.forks > 0)
         isBlocked = Array(
             repeating: Array(repeating: false, count: nodes.count), count: nodes.count)
     }
@@ -98,17 +98,21 @@ package struct Simulation {
         let end = options.faultMilliseconds + options.healMilliseconds
         while checker.violation == nil, let (at, event) = queue.next() {
             time = at
-            if at > end { checker.fail("I16: not done: \(unfinished)") }
+            if at > end, isLate() { break }
             if eventCount > Self.eventsMax { checker.fail("I17: events without end") }
             if !isFaulty, isDone { break }
             eventCount += 1
             happen(event)
         }
-        if checker.violation == nil, !isDone { checker.fail("I16: nothing happens: \(unfinished)") }
+        if checker.violation == nil, !isDone, !mayBeStuck {
+            checker.fail("I16: nothing happens: \(unfinished)")
+        }
+        if checker.violation == nil, checker.isForked { checker.checkForkEvidence(nodes) }
         if let violation = checker.violation { record(nil, "VIOLATION \(violation)") }
         return SimulationReport(
             setup: setup, violation: checker.violation, trace: trace, events: eventCount,
-            faults: faultCount, milliseconds: time, heights: checker.chain.count)
+            faults: faultCount, milliseconds: time, heights: checker.chain.count,
+            isForked: checker.isForked, deadlines: deadlines)
     }
 
     private mutating func happen(_ event: SimulationEvent) {
@@ -117,6 +121,9 @@ package struct Simulation {
         }
         switch event {
         case .deliver(let statements, let sender, let node):
+            if checker.isForkExpected, !nodes[node].isByzantine {
+                for statement in statements { checker.hears(statement) }
+            }
             for statement in statements {
                 handle(.received(passedOn(statement), from: sender), at: node)
                 attack(seeing: statement, from: sender, at: node)
@@ -145,6 +152,8 @@ package struct Simulation {
         case .clockJump: clockJump()
         case .snapshot(let node): nodes[node].snapshot = nodes[node].disk
         case .rollBack(let node): rollBack(node)
+        case .loseCommits(let node): loseCommits(node)
+        case .leaveForLong(let node): leaveForLong(node)
         case .wish(let index): wish(index)
         case .heal: heal()
         }
@@ -167,6 +176,12 @@ package struct Simulation {
 
     /// I16: every honest node that lives has the run behind it, at one tip.
     private var isDone: Bool {
+        // I14: whoever keeps the rules has noticed, and stopped.
+        if checker.isForked {
+            return nodes.allSatisfy {
+                $0.isByzantine || $0.isDeadForever || $0.participant?.isHalted ?? false
+            }
+        }
         guard let last = checker.chain.last?.state, !last.finished.isEmpty,
             wishes.allSatisfy({ isOver($0, in: last) })
         else { return false }
@@ -175,6 +190,43 @@ package struct Simulation {
                 || node.participant.map {
                     $0.chain.height == last.height && $0.chain.tip == last.tip
                 } ?? false
+        } && isFinal(last)
+    }
+
+    /// I18: where enough are left to co-sign the last height, they know that it is final.
+    private func isFinal(_ last: ChainState) -> Bool {
+        let before = checker.chain.dropLast().last?.state ?? rules.initialState
+        let coSigning = nodes.filter {
+            !$0.isByzantine && !$0.isDeadForever && last.roster.contains($0.id)
+                && $0.participant?.isCoSigning ?? false
+        }
+        return coSigning.count < before.roster.finalQuorum
+            || coSigning.allSatisfy { $0.participant?.finalHeight == last.height }
+    }
+
+    /// More traitors than a mesh bears may stop it; only a fork must be noticed.
+    private var mayBeStuck: Bool { options.forks > 0 && !checker.isForked }
+
+    /// Whether the time is over. Somebody should have done something by now.
+    private mutating func isLate() -> Bool {
+        guard !mayBeStuck else { return true }
+        checker.fail("\(checker.isForked ? "I14: not noticed" : "I16: not done"): \(unfinished)")
+        return false
+    }
+
+    /// T_soft of each round, and whether the last founder's update was in it.
+    private var deadlines: [SimulationReport.Deadline] {
+        guard options.adaptiveMilliseconds > 0, nodes.indices.contains(lastFounder) else {
+            return []
+        }
+        let states = checker.chain.map(\.state)
+        return zip(states, states.dropFirst()).compactMap { before, after in
+            guard let run = before.active, after.active?.round != run.round,
+                let index = after.roster.index(of: nodes[lastFounder].id)
+            else { return nil }
+            return .init(
+                round: run.round, milliseconds: before.softMilliseconds ?? 0,
+                isIncluded: after.attendance[index].missed == 0)
         }
     }
 

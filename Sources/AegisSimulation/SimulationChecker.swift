@@ -10,6 +10,14 @@ struct SimulationChecker {
     let names: [String]
     /// I7. Off where a shell is made to break just that, so that what follows from it shows.
     let isDurabilityChecked: Bool
+    /// Whether there may be more traitors than the roster bears.
+    let isForkExpected: Bool
+    private(set) var isForked = false
+    var heard = ForkTranscript()
+    var coSigned: [NodeID: (height: UInt64, value: Digest)] = [:]
+    /// Of the last rounds: who was in the roster and gave no sign.
+    var silentRounds: [Set<NodeID>] = []
+    var checkedFinals: Set<UInt64> = []
     private(set) var violation: String?
     /// By height: what was committed first, and the state after it.
     private(set) var chain: [(header: Digest, state: ChainState)] = []
@@ -46,7 +54,10 @@ struct SimulationChecker {
         let place: PlaceKey
     }
 
-    init(_ rules: MeshRules, names: [String], isDurabilityChecked: Bool) {
+    init(
+        _ rules: MeshRules, names: [String], isDurabilityChecked: Bool, isForkExpected: Bool
+    ) {
+        self.isForkExpected = isForkExpected
         self.rules = rules
         self.names = names
         self.isDurabilityChecked = isDurabilityChecked
@@ -79,12 +90,15 @@ struct SimulationChecker {
             guard let list = try? HaveList(payload: payload) else { return }
             let place = PlaceKey(height: height, view: view)
             lists[ListKey(node: id, place: place)] = list
+        case .coSign(let height): coSigns(node, id, height, payload, disk)
         case .update, .abstention, .proposal, .readiness: break
         }
         if isDurabilityChecked, let missing = disk.missing(for: slot, payload, updates, rules) {
             fail("I7: \(name(node)) signed \(slot.words) before \(missing) was durable")
         }
     }
+
+    mutating func hears(_ statement: Statement) { heard.hear(statement) }
 
     mutating func released(_ statement: UpdateStatement, as digest: Digest) {
         updates[digest] = statement
@@ -97,7 +111,7 @@ struct SimulationChecker {
             )
         else { return }
         let place = PlaceKey(height: vote.scope.height, view: vote.scope.view)
-        if let other = certified[place], other != vote.value {
+        if let other = certified[place], other != vote.value, !isForkExpected {
             fail("I3: two certified values at \(place.height)/\(place.view), seen by \(name(node))")
         }
         certified[place] = vote.value
@@ -139,10 +153,13 @@ struct SimulationChecker {
         let index = Int(header.height) - 1
         if index < chain.count {
             guard chain[index].header == digest else {
+                guard !isForkExpected else { return isForked = true }
                 return fail("I1: two values at height \(header.height), the other at \(name(node))")
             }
             return
         }
+        // On another branch nothing is known of what it follows from.
+        guard !isForked else { return }
         guard index == chain.count else {
             return fail("I12: \(name(node)) committed height \(header.height) too early")
         }
@@ -156,6 +173,7 @@ struct SimulationChecker {
         }
         checkConvictions(commit.state, nodes)
         checkMembers(commit)
+        checkAbsence(commit, before.roster)
         check(commit, after: before, nodes)
         chain.append((digest, commit.state))
     }
@@ -271,7 +289,7 @@ extension SimulatedDisk {
                 updates[member.update].map { blobs.contains($0.blob.digest) } ?? false
             }
             return isHeld ? nil : "an update that it lists"
-        case .update, .abstention, .proposal, .readiness: return nil
+        case .coSign, .update, .abstention, .proposal, .readiness: return nil
         }
     }
 
@@ -283,7 +301,7 @@ extension SimulatedDisk {
             case .timeoutCertificate(let election):
                 guard let one = election.highest else { return false }
                 certificate = one
-            case .signed, .proposal, .update, .silence: return false
+            case .signed, .proposal, .update, .silence, .fork, .evidence: return false
             }
             guard
                 let vote = certificate.votes.first.flatMap({

@@ -84,6 +84,19 @@ package struct SimulationOptions: Hashable, Sendable {
     /// tried, and nodes say that others leave.
     package var intruders = 0
 
+    /// Nodes whose disk loses its last commits once, and nothing else.
+    package var commitLosses = 0
+    /// The last founders stand still from the first round on, until everything heals.
+    package var absentees = 0
+    /// The shortest soft deadline of a run whose deadlines follow its rounds; 0: they are fixed.
+    package var adaptiveMilliseconds = 0
+    /// The last founder trains so long in the rounds from … through …; 0: like everybody.
+    package var stragglerMilliseconds = 0
+    package var stragglerFrom = 0
+    package var stragglerThrough = 0
+    /// 1: the chain may fork; it must be noticed and proved (I14).
+    package var forks = 0
+
     package init() {}
 
     package init(participants: Int) { self.participants = participants }
@@ -121,7 +134,10 @@ package struct SimulationOptions: Hashable, Sendable {
         ("abstention", \.abstention), ("hinting", \.hinting), ("stopped", \.stopped),
         ("joins", \.joins), ("leaves", \.leaves), ("evictions", \.evictions),
         ("suspensions", \.suspensions), ("rotations", \.rotations),
-        ("intruders", \.intruders),
+        ("intruders", \.intruders), ("commitLosses", \.commitLosses), ("forks", \.forks),
+        ("absentees", \.absentees), ("adaptiveMilliseconds", \.adaptiveMilliseconds),
+        ("stragglerMilliseconds", \.stragglerMilliseconds), ("stragglerFrom", \.stragglerFrom),
+        ("stragglerThrough", \.stragglerThrough),
     ]
 
     /// Those whose removal makes a failure simpler; the others say what mesh it is.
@@ -132,6 +148,7 @@ package struct SimulationOptions: Hashable, Sendable {
         "doubleVote", "withholding", "lateness", "forgery", "replay", "wrongDigest", "garbage",
         "lyingTimeout", "falseList", "secondUpdate", "hiddenCertificate", "abstention",
         "stopped", "joins", "leaves", "evictions", "suspensions", "rotations", "intruders",
+        "commitLosses", "absentees", "stragglerMilliseconds",
     ]
 }
 

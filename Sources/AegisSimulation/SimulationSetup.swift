@@ -40,6 +40,16 @@ package struct SimulationReport: CustomStringConvertible, Sendable {
     package let faults: Int
     package let milliseconds: Int
     package let heights: Int
+    /// Two values were decided at one height.
+    package let isForked: Bool
+    /// Where deadlines are adaptive: of each round, and whether the last founder was in time.
+    package let deadlines: [Deadline]
+
+    package struct Deadline: Hashable, Sendable {
+        package let round: Int
+        package let milliseconds: Int
+        package let isIncluded: Bool
+    }
 
     package var description: String {
         "seed \(setup.seed), \(setup.options): \(violation ?? "holds") after \(events) events, "

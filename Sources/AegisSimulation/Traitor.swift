@@ -33,7 +33,7 @@ struct Traitor {
         case .timeoutCertificate(let election):
             for envelope in election.timeouts { see(envelope) }
             if let highest = election.highest { see(highest) }
-        case .commit, .hello, .helloReply, .evidence: break
+        case .commit, .hello, .helloReply, .evidence, .finalCertificate, .fork: break
         }
     }
 

@@ -13,6 +13,7 @@ extension SigningSlot {
         case .vote2(let height, let view): "vote2 \(height)/\(view)"
         case .timeout(let height, let view): "timeout \(height)/\(view)"
         case .readiness(let height): "readiness at \(height)"
+        case .coSign(let height): "co-signature of \(height)"
         }
     }
 }
@@ -32,6 +33,7 @@ extension Simulation {
             guard let proposal = try? Proposal(payload: payload) else { return "" }
             return "for \(cryptography.digest(proposal.header).short)"
         case .vote1: return (try? Vote1(payload: payload)).map { "for \($0.value.short)" } ?? ""
+        case .coSign: return (try? CoSign(payload: payload)).map { "for \($0.value.short)" } ?? ""
         case .vote2: return (try? Vote2(payload: payload)).map { "for \($0.value.short)" } ?? ""
         case .timeout:
             guard let highest = (try? Timeout(payload: payload))?.highest else { return "" }
@@ -60,6 +62,13 @@ extension Event {
         case .committed(let height, let kind, _, let round, let view):
             "commits height \(height): \(kind)" + (round > 0 ? " of round \(round)" : "")
                 + ", view \(view)"
+        case .finalised(let finality):
+            "sees height \(finality.height) final: \(finality.signatures) of "
+                + "\(finality.participants)"
+        case .leftOut(let node, _, let round): "closes round \(round) without \(node.short)"
+        case .updateLate(let node, _, let round):
+            "drops \(node.short)'s late update of round \(round)"
+        case .demoted(let node): "sees \(node.short) demoted"
         case .runStarted(_, let name): "starts run \(name)"
         case .runEnded(_, let outcome): "ends the run: \(outcome)"
         case .catchingUp(let height, let seen): "at \(height), asks for \(seen)"

@@ -114,6 +114,15 @@ extension NodeDatabase {
                     ) STRICT, WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("finality") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE finals (
+                        height INTEGER PRIMARY KEY, signatures INTEGER NOT NULL,
+                        participants INTEGER NOT NULL, certificate BLOB NOT NULL
+                    ) STRICT;
+                    """)
+        }
         return migrator
     }
 }

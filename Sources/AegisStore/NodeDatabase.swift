@@ -44,10 +44,11 @@ package final class NodeDatabase: Sendable {
 
     // MARK: Commits
 
-    /// Records what was decided at `height`, with what proves it. The same bytes again change
-    /// nothing.
+    /// Records what was decided at `height`, with what proves it, and which heights are final by
+    /// now. The same bytes again change nothing.
     package func insertCommit(
-        _ record: [UInt8], digest: Digest, at height: UInt64, evidence: [StoredEvidence] = []
+        _ record: [UInt8], digest: Digest, at height: UInt64, evidence: [StoredEvidence] = [],
+        finals: [StoredFinal] = []
     ) throws(NodeDatabaseError) {
         try write { database in
             let existing = try Data.fetchOne(
@@ -63,6 +64,7 @@ package final class NodeDatabase: Sendable {
                 sql: "INSERT INTO commits (height, digest, record) VALUES (?, ?, ?)",
                 arguments: [Int64(clamping: height), Data(digest.bytes), Data(record)])
             try Self.insert(evidence, at: height, in: database)
+            try Self.insert(finals, in: database)
         }
     }
 

@@ -91,6 +91,26 @@ import Testing
         #expect(try await observed.runs.model("demo").bytes == 7)
     }
 
+    @Test("a model is a result once its height is final; before that, only where one says so")
+    func provisional() async throws {
+        let observed = try await Observed()
+        observed.node.isQuietOnFinality.withLock { $0 = true }
+        _ = try await observed.submit("demo")
+        for _ in 0..<2 { try await observed.observer.look() }
+        let run = try await observed.runs.view("demo")
+        #expect(run.modelHeight == 4)
+        #expect(run.final == nil)
+        #expect(
+            await kind { _ = try await observed.runs.model("demo") }
+                == "urn:aegis:problem:not-final")
+        #expect(try await observed.runs.model("demo", provisional: true).bytes == 7)
+        observed.node.isQuietOnFinality.withLock { $0 = false }
+        #expect(try await observed.runs.model("demo").bytes == 7)
+        let final = try #require(try await observed.runs.view("demo").final)
+        #expect(final.height == 4)
+        #expect(final.signatures == 1)
+    }
+
     @Test("a restarted admin knows what it has seen, and a second run follows")
     func restart() async throws {
         let observed = try await Observed()

@@ -96,6 +96,29 @@ import Testing
          "server": {"optimizer": "fedadam", "learning_rate": 0.1}}
         """
 
+    @Test("adaptive deadlines start at the hard one, and have a minimum")
+    func adaptive() throws {
+        func deadlines(_ given: String) throws -> Deadlines {
+            let text = Self.demo.replacing("{\"soft\": 10, \"hard\": 60}", with: given)
+            return try read(text).deadlines
+        }
+        #expect(
+            try deadlines("{\"soft\": \"adaptive\", \"minimum\": 2, \"hard\": 90}")
+                == Deadlines(
+                    softMilliseconds: 90_000, hardMilliseconds: 90_000,
+                    adaptiveMinimumMilliseconds: 2_000))
+        #expect(
+            try deadlines("{\"soft\": \"adaptive\"}")
+                == Deadlines(
+                    softMilliseconds: 600_000, hardMilliseconds: 600_000,
+                    adaptiveMinimumMilliseconds: 5_000))
+        #expect(throws: Problem.self) {
+            try deadlines("{\"soft\": \"adaptive\", \"minimum\": 20, \"hard\": 10}")
+        }
+        #expect(throws: Problem.self) { try deadlines("{\"soft\": 10, \"minimum\": 2}") }
+        #expect(throws: Problem.self) { try deadlines("{\"soft\": \"often\"}") }
+    }
+
     @Test("models of layers, optimisers, clipping and the server's part are read")
     func everything() throws {
         let run = try read(Self.full)

@@ -13,6 +13,7 @@ final class SoleNode: MeshCalls {
     private struct State {
         var participant: Participant
         var commits: [CommitRecord] = []
+        var finals: [(finality: Finality, certificate: FinalCertificate)] = []
         var inputs: [Input] = []
         var timers: [(TimerID, Instant)] = []
         var now = Instant(nanoseconds: 0)
@@ -28,6 +29,8 @@ final class SoleNode: MeshCalls {
     private let wallStart: UInt64
     private let state: Mutex<State>
     let isDown = Mutex(false)
+    /// Whether it keeps what is final to itself.
+    let isQuietOnFinality = Mutex(false)
     /// What the node's last model is said to be.
     let modelBytes: [UInt8] = Array("a model".utf8)
     private var model: Digest { SHA256.digest(of: modelBytes) }
@@ -53,6 +56,13 @@ final class SoleNode: MeshCalls {
     func get(_ path: String, from node: RosterEntry, bytesMax: Int) async throws -> [UInt8] {
         if isDown.withLock({ $0 }) { throw Unreachable() }
         if path == "/mesh/v1/status" { return Array(try AegisAPI.encode(status)) }
+        let final = "/mesh/v1/final?from="
+        if path.hasPrefix(final), let from = UInt64(path.dropFirst(final.count)) {
+            guard let known = finals.first(where: { $0.finality.height >= from }) else {
+                throw Unreachable()
+            }
+            return known.certificate.encoded
+        }
         let prefix = "/mesh/v1/commits?from="
         guard path.hasPrefix(prefix),
             let from = UInt64(path.dropFirst(prefix.count).prefix { $0 != "&" })
@@ -74,12 +84,23 @@ final class SoleNode: MeshCalls {
         _ = try store.write(modelBytes)
     }
 
+    private var finals: [(finality: Finality, certificate: FinalCertificate)] {
+        isQuietOnFinality.withLock { $0 } ? [] : state.withLock { $0.finals }
+    }
+
     private var status: NodeStatus {
-        state.withLock { state in
-            NodeStatus(
+        let final = finals.last?.finality
+        return state.withLock { state in
+            var status = NodeStatus(
                 node: node.identity.publicKey.text, name: "north", version: "test", state: .idle,
                 height: state.participant.chain.height, view: 0, peakResidentMegabytes: 20,
                 run: nil, privacy: [], refusals: [], rounds: state.measured)
+            status.final = final.map {
+                FinalityView(
+                    height: $0.height, signatures: $0.signatures, participants: $0.participants,
+                    resists: $0.resists)
+            }
+            return status
         }
     }
 
@@ -126,6 +147,8 @@ final class SoleNode: MeshCalls {
                         aggregate: request.isInitial ? .zero : SHA256.digest(of: [1]),
                         model: model)))
         case .apply(let record, let chain): apply(record, chain, &state)
+        case .keep(let certificate, let finality):
+            state.finals.append((finality, certificate))
         case .persist, .send, .cancelTraining, .synchronise, .observe: break
         }
     }

@@ -134,8 +134,8 @@ struct GreetingTests {
 
 extension Statement {
     fileprivate var hello: Hello? { if case .hello(let hello) = self { hello } else { nil } }
-    fileprivate var isHello: Bool { hello != nil }
-    fileprivate var isHelloReply: Bool {
+    var isHello: Bool { hello != nil }
+    var isHelloReply: Bool {
         if case .helloReply = self { true } else { false }
     }
 }

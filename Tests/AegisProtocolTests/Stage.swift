@@ -24,6 +24,8 @@ struct Stage {
     var effects: [[Effect]]
     var journals: [[JournalRecord]]
     var commits: [[CommitRecord]]
+    /// What was last stored of what is final.
+    var finals: [(finality: Finality, certificate: FinalCertificate)?]
     var timers: [[TimerID: Instant]]
     var now = Instant(nanoseconds: 0)
     /// Nobody gives updates.
@@ -46,6 +48,7 @@ struct Stage {
         effects = Array(repeating: [], count: count)
         journals = Array(repeating: [], count: count)
         commits = Array(repeating: [], count: count)
+        finals = Array(repeating: nil, count: count)
         timers = Array(repeating: [:], count: count)
         for index in 0..<count {
             participants.append(try participant(index))
@@ -84,6 +87,7 @@ struct Stage {
                 node: ids[index], rules: rules, seed: UInt64(index)),
             restoring: DurableState(
                 chain: try chain ?? rules.replay(commits[index]), tip: commits[index].last,
+                beforeTip: try rules.replay(commits[index].dropLast()), final: finals[index],
                 records: journals[index]))
     }
 
@@ -93,6 +97,7 @@ struct Stage {
         effects.append([])
         journals.append([])
         commits.append([])
+        finals.append(nil)
         timers.append([:])
         participants.append(try participant(ids.count - 1))
         handle(.start, at: ids.count - 1)
@@ -142,6 +147,7 @@ struct Stage {
                     .received(.commit($0), from: ids[holder])
                 }
             } ?? []
+        case .keep(let certificate, let finality): finals[index] = (finality, certificate)
         case .cancelTraining, .observe: break
         }
         return []

@@ -98,7 +98,8 @@ struct StatementTests {
         let record = CommitRecord(header: [1], body: [2, 3], certificate: [vote])
         for statement: Statement in [
             .signed(vote), .voteCertificate(certificate), .timeoutCertificate(election),
-            .commit(record),
+            .commit(record), .finalCertificate(FinalCertificate(coSigns: [vote])),
+            .fork(ForkProof(record, record)),
         ] {
             #expect(try Statement(decoding: statement.encoded) == statement)
             #expect(throws: StatementDecodingError.self) {
@@ -110,12 +111,13 @@ struct StatementTests {
             .update(run, round: 3), .abstention(run, round: 4),
             .haveList(height: 5, view: 6, sequence: 7), .proposal(height: 1, view: 0),
             .vote1(height: 1, view: 1), .vote2(height: 1, view: 2),
-            .timeout(height: 1, view: 3),
+            .timeout(height: 1, view: 3), .coSign(height: 9),
         ]
         let records =
             slots.map { JournalRecord.signed($0, vote) } + [
                 .proposal(vote), .update(vote), .voteCertificate(certificate),
-                .timeoutCertificate(election),
+                .timeoutCertificate(election), .fork(ForkProof(record, record)),
+                .evidence(Evidence(vote, vote)),
             ]
         for record in records {
             #expect(try JournalRecord(decoding: record.encoded) == record)

@@ -33,6 +33,11 @@ struct MutationTests {
             ("authorsUnchecked", "membership", ["I8"]),
             ("traitorsKept", "membership-traitors", ["I8"]),
             ("quorumOfFounders", "growing", ["I1", "I3", "I8"]),
+            ("coSignUnlinked", "forks-three", ["I19", "R12", "I4"]),
+            ("coSignsNotRestored", "forks-three", ["I19", "R12", "I4"]),
+            ("finalByFew", "mixed", ["I18"]), ("finalUnderFounders", "growing", ["I18"]),
+            ("coSignUndecided", "mixed", ["I19"]),
+            ("absentKept", "absent", ["I20", "I8"]), ("hastyDemotion", "absent", ["I20", "I8"]),
         ])
     func rule(name: String, scenario: String, invariants: [String]) throws {
         let breach = try #require(RuleBreaches.named.first { $0.name == name }?.breach)
@@ -43,7 +48,7 @@ struct MutationTests {
     }
 
     @Test("every rule that can be broken is in the list above")
-    func complete() { #expect(RuleBreaches.named.count == 22) }
+    func complete() { #expect(RuleBreaches.named.count == 29) }
 
     @Test(
         "a duty of the shell",

@@ -73,6 +73,22 @@ struct SimulationTests {
             equals: name)
     }
 
+    @Test(
+        "where traitors fork the chain, everybody stops and more than f are convicted (I14)",
+        arguments: ["forks-three", "forks-four"])
+    func forks(name: String) throws {
+        let scenario = try ScenarioFiles.scenario(name)
+        var forked = 0
+        for seed in 0..<300 / Self.share {
+            let report = SimulationSetup(seed: seed, options: scenario.options(seed: seed))
+                .report()
+            #expect(report.violation == nil, "\(name): \(report)")
+            if report.violation != nil { return }
+            if report.isForked { forked += 1 }
+        }
+        #expect(forked > 0)
+    }
+
     @Test("with more traitors than a roster bears, the chain does fork, and it is seen")
     func tooManyTraitors() throws {
         let scenario = try ScenarioFiles.scenario("too-many-traitors")

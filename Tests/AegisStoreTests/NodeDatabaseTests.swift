@@ -37,6 +37,26 @@ struct NodeDatabaseTests {
         #expect(try again.commits(from: .max, count: 9) == [])
     }
 
+    @Test("of each height the final certificate with the most signatures is kept")
+    func finals() throws {
+        let database = try NodeDatabase(path: path)
+        func final(_ height: UInt64, _ signatures: Int) -> StoredFinal {
+            StoredFinal(
+                height: height, signatures: signatures, participants: 4,
+                certificate: [UInt8(height), UInt8(signatures)])
+        }
+        #expect(try database.final(from: 1) == nil)
+        try database.insertCommit(
+            [1, 0], digest: digest(1), at: 1, finals: [final(3, 3), final(7, 4)])
+        try database.insertFinals([final(3, 4), final(7, 3)])
+        let again = try NodeDatabase(path: path)
+        #expect(try again.final(from: 1) == final(3, 4))
+        #expect(try again.final(from: 4) == final(7, 4))
+        #expect(try again.final(from: 8) == nil)
+        #expect(try again.final(upTo: 2) == nil)
+        #expect(try again.final(upTo: 6) == final(3, 4))
+    }
+
     @Test("metrics are replaced, values set and removed")
     func rest() throws {
         let database = try NodeDatabase(path: path)

@@ -36,6 +36,7 @@ struct CheckCommand: AsyncParsableCommand {
     private func show(_ check: NodeCheck) {
         print("node     \(check.node)")
         print("height   \(check.height)  \(check.tip)")
+        if let final = check.final { print("final    \(final.height)  \(final.words)") }
         print("journal  \(check.signedSlots) signed statements")
         for ledger in check.ledgers {
             print(

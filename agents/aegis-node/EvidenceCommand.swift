@@ -38,6 +38,9 @@ struct EvidenceCommand: AsyncParsableCommand {
                     "\(outcome.height) decisions, \(outcome.rounds) rounds, \(outcome.complete) "
                         + "of them complete: \(outcome.bytes) bytes in \(to)"
                 )
+                print(
+                    outcome.final.map { "height \($0.height) is \($0.words)" }
+                        ?? "the last of them is \(FinalityView.committed)")
                 print("next: aegis verify \(to)")
             }
         }

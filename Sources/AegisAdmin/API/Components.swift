@@ -76,6 +76,13 @@ package enum Components {
         .init("strict_three", .boolean), .init("view_timeout_milliseconds", count),
         .init("height", height), .init("genesis_digest", .digest, required: false),
         .init("fork", .text(), "Two certified values of one height: proof.", required: false),
+        .init("final", finality, "The last final height.", required: false),
+    ])
+
+    private static let finality = Schema.object([
+        .init("height", height, "It and all before it are final."), .init("signatures", count),
+        .init("participants", count),
+        .init("resists", count, "With so many traitors there is still no other value."),
     ])
 
     private static let participant = Schema.object([
@@ -103,6 +110,14 @@ package enum Components {
                 ]))),
         .init("rounds", .list(.named("NodeRound")), "The last ones."),
         .init("dropped", dropped, "Whose updates the rule left out."),
+        .init("final", finality, "The last final height.", required: false),
+        .init(
+            "not_co_signed", .list(.text()),
+            "Whose co-signatures of the last height are missing, where it isn't final.",
+            required: false),
+        .init(
+            "fork_height", height, "Two values were certified there: the node has stopped.",
+            required: false),
     ])
 
     private static let nodeRun = Schema.object([
@@ -177,6 +192,10 @@ package enum Components {
         .init("accuracy", real, required: false), .init("epsilon_max", real, required: false),
         .init("delta", real, required: false), .init("noise_multiplier", real, required: false),
         .init("model", .digest, required: false),
+        .init("model_height", height, "Of the commit that names the model.", required: false),
+        .init(
+            "final", finality, "What makes the model final; absent while it is only committed.",
+            required: false),
         .init(
             "noise_to_signal", real,
             "Of one step: above 1 a robust rule sees mostly noise.", required: false),

@@ -43,7 +43,12 @@ enum OverviewPage {
         switch mesh.state {
         case .open: "open: participants are joining"
         case .signing: "being founded"
-        case .founded: "founded, height \(mesh.height)"
+        case .founded:
+            "founded, height \(mesh.height), "
+                + (mesh.final.map { final -> HTML in
+                    final.height < mesh.height
+                        ? "final up to \(final.height)" : "\(final.words)"
+                } ?? "nothing final yet")
         }
     }
 

@@ -146,6 +146,12 @@ enum RunPage {
                 note: run.delta.map { delta -> HTML in "most of any node, δ \(Parts.small(delta))" }
                     ?? "no privacy was asked for"),
             Parts.Vital(
+                "Model", run.model == nil ? "–" : run.final == nil ? "committed" : "final",
+                note: run.final.map { final -> HTML in
+                    "\(final.signatures) of \(final.participants) co-signed, resists "
+                        + "\(final.resists) traitors"
+                } ?? (run.model == nil ? "no round yet" : "co-signatures are missing")),
+            Parts.Vital(
                 "Seconds a round", "\(Parts.number(mean, 2))", note: "slowest node, last ten"),
         ]
     }
@@ -267,7 +273,10 @@ enum RunPage {
             ("Noise multiplier σ", Parts.number(run.noiseMultiplier, 4)),
             ("δ", run.delta.map(Parts.small) ?? "–"), ("Id", run.id),
         ]
-        if let model = run.model { facts.append(("Model", model)) }
+        if let model = run.model {
+            facts.append(("Model", model))
+            facts.append(("Stands", run.final?.words ?? FinalityView.committed))
+        }
         let items = facts.map { "<dt>\($0)</dt><dd>\($1)</dd>" as HTML }
         return Parts.panel(
             "Specification",

@@ -30,18 +30,21 @@ package actor MeshObserver {
             roster.name(of: node) ?? founders.name(of: node)
         }
         package var fork: String?
+        package var final: FinalityView?
     }
 
     private let desk: FoundingDesk
-    private let calls: any MeshCalls
+    let calls: any MeshCalls
     private let blobs: BlobStore
-    private let logger: Logger
+    let logger: Logger
     private let witness: AuditWitness?
     /// Told after each look, whether anything was new or not.
     private let afterLook: @Sendable () -> Void
-    private var rules: MeshRules?
-    private var observed: Chain?
-    private var seen: [NodeID: Node] = [:]
+    var rules: MeshRules?
+    private(set) var observed: Chain?
+    /// The state before the last decision.
+    private(set) var beforeTip: ChainState?
+    private(set) var seen: [NodeID: Node] = [:]
 
     private static let statusBytesMax = 4 << 20
     private static let commitsBytesMax = 16 << 20
@@ -49,7 +52,7 @@ package actor MeshObserver {
     /// How far back a fork is searched for.
     private static let forkDepthMax: UInt64 = 64
 
-    private var database: AdminDatabase { desk.database }
+    var database: AdminDatabase { desk.database }
 
     package init(
         desk: FoundingDesk, calls: any MeshCalls, blobs: BlobStore, logger: Logger,
@@ -101,6 +104,7 @@ package actor MeshObserver {
         // What nodes measured in a round that was not committed when they were asked.
         let roster = self.observed?.roster ?? observed.roster
         if self.observed?.state.height != before { await askAll(roster) }
+        await followFinality(roster)
         try await keepMeasures()
         if let witness, let state = self.observed?.state {
             try await witness.prepare(
@@ -120,11 +124,14 @@ package actor MeshObserver {
         let records = try await database.commits(through: .max)
             .map { try CommitRecord(decoding: $0.bytes) }
         let fork = try await database.fork().map(Self.forkText)
+        let final = try await database.lastFinal()?.view
+        let before = try rules.replay(records.dropLast())
         // Somebody else may have loaded it while this call waited for the database.
         guard self.rules == nil else { return true }
         observed = Chain(
-            state: try rules.replay(records), genesis: genesis.digest, founders: rules.roster,
-            fork: fork)
+            state: try rules.replay(records.suffix(1), from: before), genesis: genesis.digest,
+            founders: rules.roster, fork: fork, final: final)
+        beforeTip = records.isEmpty ? nil : before
         self.rules = rules
         return true
     }
@@ -209,6 +216,7 @@ package actor MeshObserver {
             coordinator: rules.coordinator(
                 height: commit.header.height, view: commit.view, convicted: state.convicted),
             participants: commit.header.included.map { entries[$0].node }, from: node.name)
+        beforeTip = state
         observed?.state = commit.state
         logger.info(
             "commit observed",
@@ -263,6 +271,11 @@ package actor MeshObserver {
                 "search for a fork failed",
                 metadata: ["peer": "\(node.name)", "error": "\(error)"])
         }
+    }
+
+    func noteFinal(_ final: FinalityView) {
+        guard final.height > observed?.final?.height ?? 0 else { return }
+        observed?.final = final
     }
 
     private static func forkText(_ fork: (height: UInt64, node: String)) -> String {

@@ -194,6 +194,10 @@ package struct RunDesk: Sendable {
             specification: try AegisAPI.document(run.request))
         view.model = run.roundsCommitted > 0 ? run.model?.description : nil
         let rounds = try await rounds(of: run)
+        view.modelHeight = view.model == nil ? nil : rounds.last?.height
+        if let height = view.modelHeight {
+            view.final = try await database.final(from: height)?.view
+        }
         view.loss = rounds.last { $0.loss != nil }?.loss
         view.accuracy = rounds.last { $0.accuracy != nil }?.accuracy
         view.epsilonMax = rounds.compactMap(\.epsilonMax).max()
@@ -305,12 +309,37 @@ package struct RunDesk: Sendable {
     package func certificates(_ name: String) async throws -> [CertificateView] {
         let run = try await stored(name)
         guard run.startedHeight != nil else { return [] }
-        return try await database.commits(through: run.endedHeight ?? .max)
-            .map(CertificateView.init)
+        return try await commits(of: run).map(CertificateView.init)
     }
 
-    /// The newest model of the run, as a body that streams it.
-    package func model(_ name: String) async throws -> (bytes: UInt64, body: ResponseBody) {
+    /// Up to its end, or a little further to what makes its end final.
+    private func commits(of run: StoredRun) async throws -> [StoredCommit] {
+        guard let end = run.endedHeight else { return try await database.commits(through: .max) }
+        return try await database.commits(
+            through: max(end, try await final(of: run)?.view.height ?? end))
+    }
+
+    private func final(of run: StoredRun) async throws -> StoredFinality? {
+        guard let end = run.endedHeight else { return try await database.lastFinal() }
+        return try await database.final(from: end)
+    }
+
+    /// What makes the run's end final; for a run that goes on, the last final height.
+    package func finalCertificate(_ name: String) async throws -> CertificateView? {
+        let run = try await stored(name)
+        guard run.startedHeight != nil, let final = try await final(of: run) else { return nil }
+        return CertificateView(
+            height: final.view.height, digest: SHA256.digest(of: final.bytes).description, run: nil,
+            round: nil,
+            bytes: Data(final.bytes).base64EncodedString())
+    }
+
+    /// The newest model of the run, as a body that streams it. One that isn't final may still turn
+    /// out to be another, so it is given only to who says that it is `provisional`.
+    package func model(
+        _ name: String, provisional: Bool = false
+    ) async throws -> (bytes: UInt64, body: ResponseBody) {
+        if !provisional { try await requireFinal(try await view(name)) }
         let (model, count) = try await modelBlob(name)
         let blobs = blobs
         let body = ResponseBody(contentLength: Int(count)) { writer in
@@ -319,6 +348,32 @@ package struct RunDesk: Sendable {
             try await writer.finish(nil)
         }
         return (count, body)
+    }
+
+    /// Co-signatures follow a commit within a moment, so they are waited for, a little.
+    @discardableResult
+    private func requireFinal(_ run: RunView) async throws -> StoredFinality? {
+        guard let height = run.modelHeight else { return nil }
+        if let final = try await observer.finality(of: height) { return final }
+        let missing = try await notCoSigned()
+        throw Problem(
+            .notFinal,
+            detail: "round \(run.roundsCommitted) of \(run.name) is committed at height \(height), "
+                + "but not final: "
+                + (missing.isEmpty
+                    ? "too few participants have co-signed it"
+                    : "not co-signed by \(missing.joined(separator: ", "))"),
+            hint: "wait until they answer, or take it as provisional: it may still be another")
+    }
+
+    private func notCoSigned() async throws -> [String] {
+        let seen = await observer.nodes()
+        let roster = try await observer.chain()?.roster
+        // Who is furthest knows best; who doesn't answer has not co-signed either.
+        let status = seen.values.filter(\.reachable).compactMap(\.status)
+            .max { $0.height < $1.height }
+        let silent = roster?.entries.filter { seen[$0.node]?.reachable != true }.map(\.name) ?? []
+        return Set((status?.notCoSigned ?? []) + silent).sorted()
     }
 
     private func modelBlob(_ name: String) async throws -> (Digest, UInt64) {
@@ -350,7 +405,11 @@ package struct RunDesk: Sendable {
     /// All that an auditor needs of a run, as one tar file: what was asked, the rounds, the
     /// founding, every commit record, the model.
     package func evidence(_ name: String) async throws -> ResponseBody {
-        let run = try await view(name)
+        var run = try await view(name)
+        // Said in run.json either way.
+        if run.state.isOver, run.final == nil, let height = run.modelHeight {
+            run.final = try await observer.finality(of: height)?.view
+        }
         guard let genesis = try await database.genesis()?.document else {
             throw Problem(.meshOpen)
         }
@@ -363,9 +422,12 @@ package struct RunDesk: Sendable {
             ("genesis.cbor", genesis),
         ]
         for commit in try await stored(name).startedHeight == nil
-            ? [] : try await database.commits(through: stored(name).endedHeight ?? .max)
+            ? [] : try await commits(of: stored(name))
         {
             files.append(("certificates/\(commit.height).cbor", commit.bytes))
+        }
+        if let final = try await final(of: stored(name)) {
+            files.append(("final/\(final.view.height).cbor", final.bytes))
         }
         let model = run.roundsCommitted > 0 ? try await modelBlob(name) : nil
         let folder = run.name

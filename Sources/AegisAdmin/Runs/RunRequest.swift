@@ -207,6 +207,9 @@ package struct RunRequestReader {
     private func deadlines(_ fields: inout FieldReader) -> Deadlines? {
         let value = fields.optional("deadlines") ?? .object([:])
         var fields = FieldReader(value, path: "deadlines", faults: faults)
+        if case .text("adaptive")? = fields.optional("soft") {
+            return adaptiveDeadlines(&fields)
+        }
         let soft = fields.number("soft", in: 0.1...86_400, default: 60)
         let hard = fields.number("hard", in: 0.1...604_800, default: soft.map { $0 * 5 })
         fields.finish()
@@ -218,6 +221,22 @@ package struct RunRequestReader {
         return Deadlines(
             softMilliseconds: Int((soft * 1_000).rounded()),
             hardMilliseconds: Int((hard * 1_000).rounded()))
+    }
+
+    /// The first round waits until the hard deadline, later ones for as long as they took.
+    private func adaptiveDeadlines(_ fields: inout FieldReader) -> Deadlines? {
+        let minimum = fields.number("minimum", in: 0.1...86_400, default: 5)
+        let hard = fields.number("hard", in: 0.1...604_800, default: 600)
+        fields.finish()
+        guard let minimum, let hard else { return nil }
+        guard minimum <= hard else {
+            fields.fault("hard", "must be at least minimum, \(minimum) s; is \(hard) s")
+            return nil
+        }
+        let milliseconds = Int((hard * 1_000).rounded())
+        return Deadlines(
+            softMilliseconds: milliseconds, hardMilliseconds: milliseconds,
+            adaptiveMinimumMilliseconds: Int((minimum * 1_000).rounded()))
     }
 
     private static func millionths(_ value: Double) -> Int { TrainingReader.millionths(value) }

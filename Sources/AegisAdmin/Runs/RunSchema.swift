@@ -232,8 +232,15 @@ package enum RunSchema {
 
     private static let deadlines = Schema.object([
         .init(
-            "soft", .number(0.1...86_400), "Seconds; then without who is silent.",
+            "soft", .either([.number(0.1...86_400), .choice(["adaptive"])]),
+            "Seconds; then without who is silent. `adaptive` follows what the rounds before took.",
             required: false),
-        .init("hard", .number(0.1...604_800), "Seconds; 5 × soft if absent.", required: false),
+        .init(
+            "minimum", .number(0.1...86_400), "Seconds; the shortest adaptive deadline, 5.",
+            required: false),
+        .init(
+            "hard", .number(0.1...604_800),
+            "Seconds; 5 × soft if absent, 600 where it is adaptive.",
+            required: false),
     ])
 }

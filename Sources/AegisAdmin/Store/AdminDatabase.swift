@@ -78,6 +78,16 @@ package struct AdminDatabase: Sendable {
         migrator.registerMigration("v3 quality") {
             try $0.execute(sql: "ALTER TABLE measure ADD COLUMN quality BLOB")
         }
+        migrator.registerMigration("v4 finality") {
+            try $0.execute(
+                sql: """
+                    CREATE TABLE final_certificate (
+                        height INTEGER PRIMARY KEY, signatures INTEGER NOT NULL,
+                        participants INTEGER NOT NULL, resists INTEGER NOT NULL,
+                        bytes BLOB NOT NULL
+                    ) STRICT;
+                    """)
+        }
         return migrator
     }
 

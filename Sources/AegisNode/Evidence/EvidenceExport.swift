@@ -1,3 +1,4 @@
+package import AegisAPI
 package import AegisCore
 import AegisCrypto
 import AegisIdentity
@@ -13,6 +14,8 @@ package struct EvidenceExport {
         /// Rounds that go with all their updates, so that their aggregate can be computed again.
         package internal(set) var complete = 0
         package internal(set) var bytes: UInt64 = 0
+        /// What makes its last run or decision final; absent while that is only committed.
+        package internal(set) var final: FinalityView?
     }
 
     private let source: NodeEvidence
@@ -40,10 +43,16 @@ package struct EvidenceExport {
         var state = rules.initialState
         var found = wanted == nil
         let height = try source.height()
-        while state.height < height {
+        var last = height
+        while state.height < last {
             guard let item = try source.decision(at: state.height + 1) else { break }
             let commit = try rules.verify(CommitRecord(decoding: item.bytes), extending: state)
             try write(item)
+            if let final = try source.final(at: commit.header.height) {
+                try write(final)
+                let certificate = try FinalCertificate(decoding: final.bytes)
+                outcome.final = FinalityView(try rules.at(state).verify(certificate))
+            }
             if commit.view > 0 {
                 for election in try source.elections(at: commit.header.height) {
                     try write(election)
@@ -55,7 +64,13 @@ package struct EvidenceExport {
             if isWanted { try writeRound(commit) }
             state = commit.state
             outcome.height = state.height
-            if wanted != nil, isWanted, state.active == nil { break }
+            // With what makes its end final.
+            if wanted != nil, isWanted, state.active == nil {
+                last = min(height, try source.finalHeight(from: state.height) ?? state.height)
+            }
+        }
+        if let final = outcome.final, final.height < outcome.height, wanted != nil {
+            outcome.final = nil
         }
         guard found else { throw EvidenceError.noSuchRun(wanted ?? "") }
         return outcome

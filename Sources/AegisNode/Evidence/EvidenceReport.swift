@@ -1,3 +1,4 @@
+package import AegisAPI
 package import AegisCore
 
 /// The first thing that is wrong with evidence, and where.
@@ -29,6 +30,8 @@ package struct EvidenceReport: Codable, Hashable, Sendable {
     package internal(set) var elections = 0
     /// The same, without these signatures: the node that kept this evidence did not have them.
     package internal(set) var electionsNotKept = 0
+    /// Up to this height everything is final; what comes after is decided by a quorum only.
+    package internal(set) var final: FinalityView?
     package internal(set) var updates = 0
     package internal(set) var blobs = 0
     /// What `model.safetensors` is.
@@ -44,6 +47,10 @@ package struct EvidenceReport: Codable, Hashable, Sendable {
         /// Rounds whose aggregate and model came out again, bit for bit, from the signed updates.
         package internal(set) var recomputed = 0
         package internal(set) var model: String
+        /// Of its last round.
+        package internal(set) var height: UInt64
+        /// Whether the model is final, not only committed.
+        package internal(set) var isFinal = false
     }
 
     package init() {}

@@ -20,6 +20,8 @@ package protocol EvidenceSource {
     /// Nil where it is missing.
     func decision(at height: UInt64) throws -> EvidenceItem?
     func elections(at height: UInt64) throws -> [EvidenceItem]
+    /// What makes this height final, where it is here.
+    func final(at height: UInt64) throws -> EvidenceItem?
     func updates(at height: UInt64) throws -> [EvidenceItem]
     /// The file that should have this digest, where there is one.
     func blob(_ digest: Digest) -> String?
@@ -35,6 +37,7 @@ package struct EvidenceFolder: EvidenceSource {
     package static let decisionsName = "certificates"
     package static let electionsName = "elections"
     package static let updatesName = "updates"
+    package static let finalsName = "final"
     package static let blobsName = "blobs"
     package static let modelName = "model.safetensors"
     package static let blobSuffix = ".safetensors"
@@ -93,6 +96,10 @@ package struct EvidenceFolder: EvidenceSource {
 
     package func elections(at height: UInt64) throws -> [EvidenceItem] {
         try items(in: "\(Self.electionsName)/\(height)")
+    }
+
+    package func final(at height: UInt64) throws -> EvidenceItem? {
+        try read("\(Self.finalsName)/\(height).cbor")
     }
 
     package func updates(at height: UInt64) throws -> [EvidenceItem] {

@@ -1,3 +1,4 @@
+import AegisAPI
 package import AegisCore
 import AegisCrypto
 import AegisIdentity
@@ -56,6 +57,7 @@ package struct EvidenceVerifier {
             let words = EvidenceWords(roster: rules.roster)
             let commit = try verify(item, at: next, after: state, rules: rules, words: words)
             try verifyElection(of: commit, rules: rules, words: words)
+            try verifyFinality(of: commit, rules: rules, words: words)
             try verifyContent(of: commit, after: state, words: words)
             state = commit.state
             report.height = state.height
@@ -64,6 +66,10 @@ package struct EvidenceVerifier {
             report.quorum = state.roster.quorum
             report.epoch = state.roster.epoch
             progress(next, height)
+        }
+        for index in report.runs.indices {
+            report.runs[index].isFinal =
+                report.runs[index].height <= report.final?.height ?? 0
         }
         try files.verifyRest()
         report.blobs = files.count
@@ -143,6 +149,26 @@ package struct EvidenceVerifier {
         report.elections += 1
     }
 
+    private mutating func verifyFinality(
+        of commit: Commit, rules: MeshRules, words: EvidenceWords
+    ) throws {
+        guard let item = try source.final(at: commit.header.height) else { return }
+        do {
+            let finality = try rules.verify(FinalCertificate(decoding: item.bytes))
+            guard finality.height == commit.header.height, finality.value == commit.digest else {
+                throw EvidenceFault(
+                    place: item.name,
+                    reason: "makes another decision final than that of height "
+                        + "\(commit.header.height)")
+            }
+            report.final = FinalityView(finality)
+        } catch let error as CertificateError {
+            throw EvidenceFault(place: item.name, reason: words.of(error))
+        } catch let error as StatementError {
+            throw EvidenceFault(place: item.name, reason: "can't be read: \(error)")
+        }
+    }
+
     private mutating func verifyContent(
         of commit: Commit, after state: ChainState, words: EvidenceWords
     ) throws {
@@ -154,7 +180,8 @@ package struct EvidenceVerifier {
             report.runs.append(
                 .init(
                     id: run.specification.run.description, name: run.specification.name,
-                    startedAt: run.startedAt, model: run.model.description))
+                    startedAt: run.startedAt, model: run.model.description,
+                    height: run.startedAt))
             let model = try workshop.firstModel(of: run.specification)
             guard model == commit.header.model else {
                 throw EvidenceFault(
@@ -178,6 +205,7 @@ package struct EvidenceVerifier {
         let last = report.runs.count - 1
         report.runs[last].rounds += 1
         report.runs[last].model = commit.header.model.description
+        report.runs[last].height = commit.header.height
         let round = EvidenceRound(commit: commit, run: run, words: words)
         let updates = try round.updates(in: source)
         report.updates += updates.count

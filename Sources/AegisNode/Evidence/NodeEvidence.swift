@@ -43,6 +43,19 @@ package struct NodeEvidence: EvidenceSource {
         try items(.election, at: height, in: EvidenceFolder.electionsName)
     }
 
+    package func final(at height: UInt64) throws -> EvidenceItem? {
+        guard let final = try database.final(from: height), final.height == height else {
+            return nil
+        }
+        return EvidenceItem(
+            name: "\(EvidenceFolder.finalsName)/\(height).cbor", bytes: final.certificate)
+    }
+
+    /// The lowest height from this one on that was made final.
+    func finalHeight(from height: UInt64) throws -> UInt64? {
+        try database.final(from: height)?.height
+    }
+
     package func updates(at height: UInt64) throws -> [EvidenceItem] {
         try items(.update, at: height, in: EvidenceFolder.updatesName)
     }

@@ -53,8 +53,10 @@ struct EventLog: Sendable {
                 metadata: ["through": "\(height)"])
         case .forked(let height):
             logger.critical(
-                "two certificates for one height: this node signs nothing more",
-                metadata: ["height": "\(height)"])
+                "the chain has forked: this node signs nothing more, the operators decide",
+                metadata: [
+                    "height": "\(height)", "reason": "one height has two certified values",
+                ])
         case .computeFailed(let height, let reason):
             logger.error(
                 "aggregation failed", metadata: ["height": "\(height)", "reason": "\(reason)"])
@@ -118,6 +120,36 @@ struct EventLog: Sendable {
             logger.info("run started", metadata: ["run": "\(run)", "name": "\(name)"])
         case .runEnded(let run, let outcome):
             logger.info("run ended", metadata: ["run": "\(run)", "outcome": "\(outcome)"])
+        default: standing(event)
+        }
+    }
+
+    /// Who is in the mesh, who takes part, and how firmly it stands.
+    private func standing(_ event: Event) {
+        switch event {
+        case .leftOut(let node, _, let round):
+            logger.info(
+                "round decided without an update",
+                metadata: ["participant": "\(name(of: node))", "round": "\(round)"])
+        case .updateLate(let node, _, let round):
+            _ = status.refused(name(of: node), "its update came too late for the round")
+            logger.notice(
+                "an update came too late: dropped",
+                metadata: ["participant": "\(name(of: node))", "round": "\(round)"])
+        case .demoted(let node):
+            logger.warning(
+                "no sign of a participant for long: it has no vote until it is promoted again",
+                metadata: [
+                    "participant": "\(name(of: node))",
+                    "rounds": "\(ProtocolLimits.absentRoundsMax)",
+                ])
+        case .finalised(let finality):
+            logger.debug(
+                "final",
+                metadata: [
+                    "height": "\(finality.height)", "signatures": "\(finality.signatures)",
+                    "resists": "\(finality.resists)",
+                ])
         case .rosterChanged(let roster):
             logger.notice(
                 "the members have changed",

@@ -36,7 +36,7 @@ final class EvidenceKeeper: Sendable {
                 held.elections.append(certificate)
                 if held.elections.count > Self.electionsMax { held.elections.removeFirst() }
             }
-        case .signed, .proposal, .voteCertificate, .silence:
+        case .signed, .proposal, .voteCertificate, .silence, .fork, .evidence:
             break
         }
     }

@@ -41,7 +41,10 @@ struct MeshEndpoints: MeshHandler {
         }
         let isNewcomer = request.role == nil && membership.isWelcome(request.peer.node)
         let isMember = request.role != nil && request.role != .joiner
-        guard isMember || (isNewcomer && request.path == "/mesh/v1/commits") else {
+        guard
+            isMember
+                || (isNewcomer && ["/mesh/v1/commits", "/mesh/v1/final"].contains(request.path))
+        else {
             return .problem(403, type: "urn:aegis:problem:not-a-participant")
         }
         switch (request.method, request.path) {
@@ -51,6 +54,8 @@ struct MeshEndpoints: MeshHandler {
             }
         case (.get, "/mesh/v1/commits"):
             return commits(request.query)
+        case (.get, "/mesh/v1/final"):
+            return final(request.query)
         default:
             return .notFound
         }
@@ -67,6 +72,19 @@ struct MeshEndpoints: MeshHandler {
         }
         do {
             return .cbor(CommitList.encode(try database.commits(from: height, count: count)))
+        } catch {
+            return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
+        }
+    }
+
+    /// What makes the height `from`, and all before it, final.
+    private func final(_ query: [String: String]) -> MeshResponse {
+        guard let height = UInt64(query["from"] ?? "1") else {
+            return .problem(400, type: "urn:aegis:problem:invalid-query", "from is a height")
+        }
+        do {
+            guard let final = try database.final(from: height) else { return .notFound }
+            return .cbor(final.certificate)
         } catch {
             return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
         }

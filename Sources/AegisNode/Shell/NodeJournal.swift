@@ -79,31 +79,34 @@ package struct NodeJournal: Sendable {
         return records
     }
 
-    /// Whether the record still keeps this node from signing.
-    private static func isSilence(
-        _ record: AegisStore.JournalRecord, beyond height: UInt64
+    /// Whether the record still keeps this node from signing, or proves what isn't decided yet.
+    private static func isNeeded(
+        _ record: AegisStore.JournalRecord, beyond height: UInt64, convicted: [NodeID]
     ) -> Bool {
-        guard
-            case .silence(let through)? = try? AegisProtocol.JournalRecord(
-                decoding: record.payload)
-        else { return false }
-        return through > height
+        switch try? AegisProtocol.JournalRecord(decoding: record.payload) {
+        case .silence(let through): through > height
+        case .fork: true
+        case .evidence(let evidence): !convicted.contains(evidence.first.sender)
+        default: false
+        }
     }
 
     /// Drops what the commit of `height` has closed for good: statements of agreements up to it,
     /// and updates of runs that are over.
-    package func compact(upTo height: UInt64, active run: RunID?) throws {
+    package func compact(
+        upTo height: UInt64, active run: RunID?, convicted: [NodeID] = []
+    ) throws {
         guard journal.byteCount > Self.compactionBytes else { return }
         try journal.compact { record in
             guard let slot = JournalSlot(record) else {
-                return Self.isSilence(record, beyond: height)
+                return Self.isNeeded(record, beyond: height, convicted: convicted)
             }
             guard let value = try? CBOR.decode(slot.key),
                 let signingSlot = try? SigningSlot(value)
             else { return true }
             switch signingSlot {
             case .update(let slotRun, _), .abstention(let slotRun, _): return slotRun == run
-            default: return signingSlot.height.map { $0 > height } ?? true
+            default: return signingSlot.outlives(height)
             }
         }
     }

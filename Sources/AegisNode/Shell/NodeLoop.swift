@@ -84,7 +84,9 @@ struct NodeLoop: ~Copyable {
         case .apply(let record, let state):
             try surroundings.apply(record, state)
             try journal.compact(
-                upTo: state.height, active: state.active?.specification.run)
+                upTo: state.height, active: state.active?.specification.run,
+                convicted: state.convicted)
+        case .keep(let certificate, let finality): surroundings.keep(certificate, finality)
         case .synchronise(let peers, let height):
             surroundings.synchronise(from: peers, fromHeight: height)
         case .observe(let event): surroundings.observed(event)
@@ -101,6 +103,8 @@ protocol Surroundings: Sendable {
     func cancelTraining()
     func compute(_ request: ComputeRequest)
     func apply(_ record: CommitRecord, _ state: ChainState) throws
+    /// Soon on the disk.
+    func keep(_ certificate: FinalCertificate, _ finality: Finality)
     func synchronise(from peers: [NodeID], fromHeight height: UInt64)
     /// On the disk, before anything that follows from it is sent.
     func journaled(_ record: JournalRecord)

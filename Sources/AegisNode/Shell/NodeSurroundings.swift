@@ -24,6 +24,7 @@ final class NodeSurroundings: Surroundings {
     let desk: AggregationDesk
     let history: RunHistory
     let evidence: EvidenceKeeper
+    let finality: FinalityKeeper
     let training = Worker(niceness: 5)
     let computing = Worker()
     let logger: Logger
@@ -51,6 +52,7 @@ final class NodeSurroundings: Surroundings {
         trainer = parts.trainer
         history = parts.history
         evidence = parts.evidence
+        finality = FinalityKeeper(parts.database, logger: parts.logger)
         logger = parts.logger
         let desk = AggregationDesk(blobs: parts.blobs)
         self.desk = desk
@@ -229,7 +231,8 @@ final class NodeSurroundings: Surroundings {
         try database.insertCommit(
             record.encoded, digest: SHA256.digest(of: record.header), at: header.height,
             evidence: evidence.evidence(
-                for: header, body: record.body, view: RunHistory.view(of: record)))
+                for: header, body: record.body, view: RunHistory.view(of: record)),
+            finals: finality.take())
         if state.active == nil { evidence.clear() }
         if let members = membership.adopt(state) { follow(members) }
         if header.kind == .round { fetcher.finish(through: header.round) }
@@ -238,6 +241,10 @@ final class NodeSurroundings: Surroundings {
         let signers = record.certificate.map(\.sender)
         let isLast = state.active == nil
         Task { await finish(round, from: signers, attempts: isLast ? 10 : 1) }
+    }
+
+    func keep(_ certificate: FinalCertificate, _ final: Finality) {
+        finality.keep(certificate, final)
     }
 
     /// The members are others than before, or elsewhere.
@@ -319,6 +326,11 @@ final class NodeSurroundings: Surroundings {
             board.height = status.height
             board.view = Int(status.view)
             board.state = NodeStatus.State(status)
+            board.final = status.final.map(FinalityView.init)
+            board.notCoSigned =
+                status.final?.height == status.height
+                ? nil : status.coSignaturesMissing.map(events.name(of:))
+            board.forkHeight = status.forkHeight
             guard let run = status.run else {
                 board.run = nil
                 return
@@ -345,6 +357,15 @@ final class NodeSurroundings: Surroundings {
         await training.stop()
         await computing.stop()
         await history.stop()
+        finality.flush()
+    }
+}
+
+extension FinalityView {
+    init(_ finality: Finality) {
+        self.init(
+            height: finality.height, signatures: finality.signatures,
+            participants: finality.participants, resists: finality.resists)
     }
 }
 

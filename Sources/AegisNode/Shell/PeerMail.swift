@@ -47,7 +47,7 @@ final class PeerMail: Sendable {
             switch reachability {
             case .reachable: inbox.add(.peerReachable(peer))
             case .dead: inbox.add(.peerUnreachable(peer))
-            case .unreachable: break
+            case .silent, .unreachable: inbox.add(.peerSilent(peer))
             }
         }
     }
@@ -72,7 +72,7 @@ final class PeerMail: Sendable {
     var unreachable: [NodeID] {
         queues.values.filter {
             switch $0.reachability {
-            case .dead, .unreachable: true
+            case .dead, .silent, .unreachable: true
             case .reachable, nil: false
             }
         }.map(\.node).sorted()

@@ -133,11 +133,19 @@ extension ChainState {
     }
 
     private func isRecent(_ height: UInt64, _ tip: Digest) -> Bool {
-        guard height <= self.height, self.height - height < UInt64(recentTips.count) else {
+        guard let known = recentTip(height) else {
             // Of the genesis, as long as it is as recent.
             return height == 0 && self.height == 0 && tip == self.tip
         }
-        return recentTips[recentTips.count - 1 - Int(self.height - height)] == tip
+        return known == tip
+    }
+
+    /// The digest of the header of one of the last heights.
+    func recentTip(_ height: UInt64) -> Digest? {
+        guard height <= self.height, self.height - height < UInt64(recentTips.count) else {
+            return nil
+        }
+        return recentTips[recentTips.count - 1 - Int(self.height - height)]
     }
 
     private func refusal(of grant: JoinGrant, at time: UInt64) -> MembershipRefusal? {

@@ -29,6 +29,8 @@ package struct ChainState: Hashable, Sendable {
     package internal(set) var lastRemoval: UInt64?
     /// The last headers' digests, newest last.
     package private(set) var recentTips: [Digest]
+    /// By place in the roster.
+    package internal(set) var attendance: [Attendance]
     let removalInterval: UInt64
     /// Votes added at the height being decided.
     var added = 0
@@ -53,6 +55,7 @@ package struct ChainState: Hashable, Sendable {
         retired = []
         lastRemoval = nil
         recentTips = []
+        attendance = Array(repeating: Attendance(), count: roster.count)
         removalInterval = policy.removalIntervalMilliseconds
         self.breaches = breaches
     }
@@ -69,6 +72,8 @@ package struct ActiveRun: Hashable, Sendable {
     package fileprivate(set) var skips: Int
     /// Of the commit that started it.
     package let startedAt: UInt64
+    /// How long its last rounds waited for updates: the headers' medians.
+    package fileprivate(set) var tookMilliseconds: [UInt32] = []
 
     /// m: the fewest updates a round of it may have (§2.5).
     package var updatesMin: Int { specification.updatesMin }
@@ -200,8 +205,11 @@ extension ChainState {
             }
         }
         next.added = 0
+        let attendance = attendance(after: header)
+        if header.kind == .round { next.demoteAbsent(attendance, of: roster) }
         if next.roster != roster { next.roster = next.roster.numbered(roster.epoch + 1) }
         next.rosterDigest = header.nextRoster
+        next.setAttendance(attendance, of: roster)
         return next
     }
 
@@ -214,7 +222,7 @@ extension ChainState {
         return next
     }
 
-    private mutating func convict(_ indices: [Int], of roster: Roster) throws(ChainError) {
+    mutating func convict(_ indices: [Int], of roster: Roster) throws(ChainError) {
         for index in indices {
             guard index < roster.count, !convicted.contains(roster.entries[index].node) else {
                 throw .alreadyConvicted(index)
@@ -252,6 +260,10 @@ extension ChainState {
         var run = try activeRun(of: header)
         run.model = header.model
         run.skips = 0
+        run.tookMilliseconds.append(header.cutOffMedianMilliseconds)
+        if run.tookMilliseconds.count > ProtocolLimits.deadlineRounds {
+            run.tookMilliseconds.removeFirst()
+        }
         guard run.round < run.specification.rounds else {
             return end(run, .completed, rounds: run.round)
         }

@@ -46,8 +46,9 @@ struct EnvelopeOpener: Sendable {
 
     /// A statement that was opened, where its sender is a participant under this very roster.
     func place<Payload: AgreementStatement>(
-        _ envelope: SignedEnvelope, _ statement: Payload
+        _ envelope: SignedEnvelope, _ statement: Payload, under other: MeshRules? = nil
     ) throws(EnvelopeRefusal) -> Placed<Payload> {
+        let rules = other ?? rules
         guard let index = rules.roster.index(of: envelope.sender) else {
             throw .notAParticipant(envelope.sender)
         }
@@ -97,3 +98,4 @@ extension Proposal: AgreementStatement { static var type: StatementType { .propo
 extension Vote1: AgreementStatement { static var type: StatementType { .vote1 } }
 extension Vote2: AgreementStatement { static var type: StatementType { .vote2 } }
 extension Timeout: AgreementStatement { static var type: StatementType { .timeout } }
+extension CoSign: AgreementStatement { static var type: StatementType { .coSign } }

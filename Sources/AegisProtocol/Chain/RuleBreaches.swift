@@ -54,6 +54,25 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
     /// As many signatures decide as among the founders, whoever has come since.
     package static let quorumOfFounders = RuleBreaches(rawValue: 1 << 22)
 
+    /// A node co-signs whatever its disk says is decided, whatever it co-signed before.
+    package static let coSignUnlinked = RuleBreaches(rawValue: 1 << 23)
+    /// What was co-signed is forgotten at a restart.
+    package static let coSignsNotRestored = RuleBreaches(rawValue: 1 << 24)
+    /// One co-signature less than it takes makes a height final.
+    package static let finalByFew = RuleBreaches(rawValue: 1 << 25)
+    /// As many co-signatures make a height final as among the founders, whoever has come since.
+    package static let finalUnderFounders = RuleBreaches(rawValue: 1 << 26)
+    /// A node co-signs what it votes for, before it is decided.
+    package static let coSignUndecided = RuleBreaches(rawValue: 1 << 27)
+
+    /// Whoever is away keeps its vote.
+    package static let absentKept = RuleBreaches(rawValue: 1 << 28)
+    /// A few rounds' absence costs the vote.
+    package static let hastyDemotion = RuleBreaches(rawValue: 1 << 29)
+    /// A round that was cut off counts as if nobody had been missing. Not among the named: it
+    /// breaks no invariant, only leaves stragglers out (`DeadlineTests`).
+    package static let impatient = RuleBreaches(rawValue: 1 << 30)
+
     /// Their names, as on the simulator's command line.
     package static let named: [(name: String, breach: RuleBreaches)] = [
         ("smallQuorum", .smallQuorum), ("electionByFew", .electionByFew),
@@ -68,6 +87,9 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
         ("tokensEternal", .tokensEternal), ("idsReused", .idsReused),
         ("unreadyPromoted", .unreadyPromoted), ("removalsUnlimited", .removalsUnlimited),
         ("authorsUnchecked", .authorsUnchecked), ("traitorsKept", .traitorsKept),
-        ("quorumOfFounders", .quorumOfFounders),
+        ("quorumOfFounders", .quorumOfFounders), ("coSignUnlinked", .coSignUnlinked),
+        ("coSignsNotRestored", .coSignsNotRestored), ("finalByFew", .finalByFew),
+        ("finalUnderFounders", .finalUnderFounders), ("coSignUndecided", .coSignUndecided),
+        ("absentKept", .absentKept), ("hastyDemotion", .hastyDemotion),
     ]
 }

@@ -125,6 +125,9 @@ extension MeshRules {
             header.included = included.map(\.index)
             header.includedDigest = cryptography.digest(
                 CBOR.array(included.map { .digest($0.update) }).encoded)
+            do { header.nextRoster = digest(of: try state.roster(afterRound: header)) } catch {
+                throw .chain(error)
+            }
             return ValuePlan(
                 header: header, body: body, included: included, started: nil, forced: forced)
         }

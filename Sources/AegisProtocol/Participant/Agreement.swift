@@ -140,6 +140,8 @@ struct StatementTable<Payload: AgreementStatement & Hashable>: Sendable {
         rows[index].first { predicate($0.statement) }
     }
 
+    var envelopes: [SignedEnvelope] { rows.flatMap { $0.map(\.envelope) } }
+
     /// The highest view of which each sender has spoken, in the order of the roster.
     var highestViews: [UInt32?] { rows.map { $0.first?.statement.scope.view } }
 }

@@ -29,6 +29,9 @@ package enum Effect: Sendable {
     /// Store the commit durably, and that `state` is the chain's state now. The journal's records
     /// of this height and below may go, and slots of rounds of runs that are over.
     case apply(CommitRecord, ChainState)
+    /// Store what makes a height final, in the place of a smaller one of that height. Soon is
+    /// enough: whatever is lost comes again from peers.
+    case keep(FinalCertificate, Finality)
     /// Ask these peers, one after the other, for commits from this height on and hand each over as
     /// `received(.commit)`. Best effort; asked again while it is needed.
     case synchronise(from: [NodeID], fromHeight: UInt64)

@@ -20,6 +20,14 @@ package enum Event: Hashable, Sendable {
     case aggregateDiverged(height: UInt64, view: UInt32, coordinator: NodeID)
     case computeFailed(height: UInt64, reason: String)
     case committed(height: UInt64, ValueKind, RunID?, round: Int, view: UInt32)
+    /// So many co-signatures: this height and all before it are final.
+    case finalised(Finality)
+    /// A round was decided without this participant's update, which nobody held in time.
+    case leftOut(NodeID, RunID, round: Int)
+    /// Then it came after all, and was dropped.
+    case updateLate(NodeID, RunID, round: Int)
+    /// Nobody has heard of it for K rounds: it has no vote until it is promoted again.
+    case demoted(NodeID)
     case runStarted(RunID, name: String)
     case runEnded(RunID, FinishedRun.Outcome)
     case catchingUp(height: UInt64, seen: UInt64)

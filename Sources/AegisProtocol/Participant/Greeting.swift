@@ -19,7 +19,10 @@ struct SeenStatement: Sendable {
     let rank: Int
     let envelope: SignedEnvelope
 
+    /// It binds more than any vote of its height.
+    private var isCoSign: Int { rank == 4 ? 1 : 0 }
+
     func precedes(_ other: SeenStatement) -> Bool {
-        (height, view, rank) < (other.height, other.view, other.rank)
+        (height, isCoSign, view, rank) < (other.height, other.isCoSign, other.view, other.rank)
     }
 }

@@ -27,6 +27,9 @@ package enum Input: Sendable {
     /// A peer's process is gone: its connections were reset and new ones are refused. A hint; no
     /// count and no safety depends on it.
     case peerUnreachable(NodeID)
+    /// A peer has not answered for a while, and its process isn't known to be gone: frozen, cut
+    /// off, or slow. Only a view's wait for its coordinator is shorter then.
+    case peerSilent(NodeID)
     case peerReachable(NodeID)
 }
 

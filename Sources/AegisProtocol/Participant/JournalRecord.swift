@@ -16,6 +16,10 @@ package enum JournalRecord: Hashable, Sendable {
     case timeoutCertificate(TimeoutCertificate)
     /// This node signs nothing up to this height: its disk has forgotten what it signed (§2.11).
     case silence(through: UInt64)
+    /// The chain has forked: this node signs nothing any more.
+    case fork(ForkProof)
+    /// A proof that is not decided yet.
+    case evidence(Evidence)
 
     package var encoded: [UInt8] {
         switch self {
@@ -29,6 +33,8 @@ package enum JournalRecord: Hashable, Sendable {
             CBOR.array([5, .bytes(certificate.encoded)]).encoded
         case .silence(let height):
             CBOR.array([6, .bytes(CBOR.unsigned(height).encoded)]).encoded
+        case .fork(let proof): CBOR.array([7, .bytes(proof.encoded)]).encoded
+        case .evidence(let evidence): CBOR.array([8, .bytes(evidence.encoded)]).encoded
         }
     }
 
@@ -51,6 +57,8 @@ package enum JournalRecord: Hashable, Sendable {
                 throw .wrongType(field: 1)
             }
             self = .silence(through: height)
+        case 7: self = .fork(try ForkProof(decoding: content))
+        case 8: self = .evidence(try Evidence(decoding: content))
         default: throw .outOfRange(field: 0)
         }
     }
@@ -68,17 +76,24 @@ package struct DurableState: Sendable {
     package var chain: ChainState
     /// The last commit: answers stragglers. Nil at height 0.
     package var tip: CommitRecord?
+    /// The state before the tip: under whose roster it was decided.
+    package var beforeTip: ChainState?
+    /// The last final height that was stored, and what proves it.
+    package var final: (finality: Finality, certificate: FinalCertificate)?
     /// The journal, oldest first. Records of decided heights may still be there; they are ignored.
     package var records: [JournalRecord]
     /// Whether there was a journal and it is gone: what this node signed is unknown.
     package var isJournalLost: Bool
 
     package init(
-        chain: ChainState, tip: CommitRecord? = nil, records: [JournalRecord] = [],
-        isJournalLost: Bool = false
+        chain: ChainState, tip: CommitRecord? = nil, beforeTip: ChainState? = nil,
+        final: (finality: Finality, certificate: FinalCertificate)? = nil,
+        records: [JournalRecord] = [], isJournalLost: Bool = false
     ) {
         self.chain = chain
         self.tip = tip
+        self.beforeTip = beforeTip
+        self.final = final
         self.records = records
         self.isJournalLost = isJournalLost
     }

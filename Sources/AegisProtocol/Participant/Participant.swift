@@ -11,14 +11,14 @@ package struct Participant: Sendable {
     package internal(set) var chain: ChainState
     /// Of the height being decided: its roster is the chain's.
     var rules: MeshRules
-    /// Those that decided the last height, where this process saw them change.
-    var previousRules: MeshRules?
     /// This node's place in the roster; nil where it doesn't vote. It follows the chain then.
     var me: Int?
 
     var opener: EnvelopeOpener
     var agreement: Agreement
     var round: RoundProgress?
+    /// The last round that was decided, and whose updates it went without.
+    var lastDecided: (run: RunID, round: Int, missing: [NodeID])?
     /// The last commit, for stragglers (R9).
     var tip: CommitRecord?
     /// Verified commands that are not decided yet, by sequence number.
@@ -31,6 +31,8 @@ package struct Participant: Sendable {
     /// Statements of heights or rounds that are not ours yet, by their bringer.
     var ahead: [NodeID: [Statement]] = [:]
     var unreachable: Set<NodeID> = []
+    /// Who has not answered for a while.
+    var silent: Set<NodeID> = []
     /// What is waited for before the first signature; nil once it came.
     var greeting: Greeting?
     var nonce: UInt64 = 0
@@ -52,8 +54,13 @@ package struct Participant: Sendable {
     /// Nothing waits for an answer.
     var isResting = false
     var isStarted = false
-    /// A fork was proved: nothing is signed any more.
-    package internal(set) var isHalted = false
+    /// A fork was proved there: nothing is signed any more.
+    package internal(set) var forkHeight: UInt64?
+    package var isHalted: Bool { forkHeight != nil }
+    var forkProof: ForkProof?
+    var finality = FinalityBook()
+    /// The tip came from a peer: there may be more.
+    var isFetchedTip = false
 
     // Of the input being handled.
     var effects: [Effect] = []
@@ -79,6 +86,7 @@ package struct Participant: Sendable {
             height: durable.chain.height + 1, participants: rules.roster.count)
         isJournalLost = durable.isJournalLost
         random = SplitMix(configuration.seed)
+        restoreFinality(durable)
         try restore(durable.records)
     }
 
@@ -87,9 +95,13 @@ package struct Participant: Sendable {
     package mutating func handle(
         _ input: Input, at now: Instant, wallTime: UInt64
     ) -> [Effect] {
-        guard !isHalted else { return [] }
         self.now = max(self.now, now)
         self.wallTime = wallTime
+        defer { effects = [] }
+        guard !isHalted else {
+            handleHalted(input)
+            return effects
+        }
         switch input {
         case .start: start()
         case .received(let statement, let peer): received(statement, from: peer)
@@ -103,10 +115,10 @@ package struct Participant: Sendable {
         case .computed(let request, let result): computed(request, result)
         case .computeFailed(let request, let reason): computeFailed(request, reason: reason)
         case .peerUnreachable(let node): setReachable(false, node)
+        case .peerSilent(let node): if rules.roster.contains(node) { silent.insert(node) }
         case .peerReachable(let node): setReachable(true, node)
         }
         if isStarted && !isHalted { settle() }
-        defer { effects = [] }
         return effects
     }
 
@@ -118,6 +130,7 @@ package struct Participant: Sendable {
             considerFirstVote()
             considerViewTimer()
         }
+        considerCoSigning()
         considerReadiness()
         considerRetransmission()
     }

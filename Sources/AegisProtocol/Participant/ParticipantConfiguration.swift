@@ -25,6 +25,8 @@ package struct ProtocolTiming: Hashable, Sendable {
     package var viewTimeoutMax: Duration = .seconds(600)
     /// The wait for a coordinator whose process is gone.
     package var deadCoordinatorTimeout: Duration = .seconds(1)
+    /// The wait in view 0 for a coordinator that has stopped answering; it doubles like any.
+    package var silentCoordinatorTimeout: Duration = .seconds(2)
     /// The first repetition; each later one waits 1.6 times longer, up to the maximum.
     package var retransmission: Duration = .seconds(1)
     package var retransmissionMax: Duration = .seconds(15)
@@ -40,6 +42,8 @@ package struct ProtocolTiming: Hashable, Sendable {
     /// How long a peer may be one height ahead before we ask for its commits.
     package var catchUpDelay: Duration = .milliseconds(250)
     package var catchUpInterval: Duration = .seconds(1)
+    /// How often another chain is asked for, and a halted node shows why.
+    package var forkInterval: Duration = .seconds(2)
     /// After a start or a commit that was fetched: time to learn of later ones before training.
     package var trainingDelay: Duration = .milliseconds(500)
 

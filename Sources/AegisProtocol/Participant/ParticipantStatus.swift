@@ -38,6 +38,12 @@ package struct ParticipantStatus: Hashable, Sendable {
     package let coordinator: NodeID
     /// Whom the phase waits for, in the order of the roster.
     package let waitingFor: [NodeID]
+    /// The last final height, and how firmly it stands.
+    package let final: Finality?
+    /// Who has not co-signed the last decided height.
+    package let coSignaturesMissing: [NodeID]
+    /// Where the chain has forked.
+    package let forkHeight: UInt64?
 }
 
 /// What binds a participant at the height being decided: the numbers of invariants I5 and I6, for

@@ -21,7 +21,9 @@ struct RoundProgress: Sendable {
     var startedAt: Instant
     var isSoftPassed = false
     var isHardPassed = false
-    /// Milliseconds from the start to this node's cut-off; it stands until the round is over.
+    /// When the last of the held updates came.
+    var lastHeldAt: Instant?
+    /// How long this node waited, as its HaveLists say it; it stands until the round is over.
     var cutOff: UInt32?
     /// By place in the roster.
     var updates: [[KnownUpdate]]

@@ -14,6 +14,8 @@ package enum SigningSlot: Hashable, Sendable {
     case timeout(height: UInt64, view: UInt32)
     /// A learner's word that it is at this height.
     case readiness(height: UInt64)
+    /// Of a decided header (§2.8).
+    case coSign(height: UInt64)
 
     package var type: StatementType {
         switch self {
@@ -25,6 +27,7 @@ package enum SigningSlot: Hashable, Sendable {
         case .vote2: .vote2
         case .timeout: .timeout
         case .readiness: .command
+        case .coSign: .coSign
         }
     }
 
@@ -37,7 +40,17 @@ package enum SigningSlot: Hashable, Sendable {
             .timeout(let height, _):
             height
         // Of the decided height that it names.
-        case .readiness(let height): height
+        case .readiness(let height), .coSign(let height): height
+        }
+    }
+
+    /// Whether it still binds this node, or its successor after a restart, once `decided` is.
+    package func outlives(_ decided: UInt64) -> Bool {
+        switch self {
+        case .update, .abstention: true
+        // Whatever is co-signed later must extend it.
+        case .coSign(let height): height + UInt64(ProtocolLimits.recentTipsMax) > decided
+        default: height.map { $0 > decided } ?? true
         }
     }
 
@@ -56,6 +69,7 @@ package enum SigningSlot: Hashable, Sendable {
         case .vote2(let height, let view): Self.cbor(6, height, view)
         case .timeout(let height, let view): Self.cbor(7, height, view)
         case .readiness(let height): Self.cbor(8, height, 0)
+        case .coSign(let height): Self.cbor(9, height, 0)
         }
     }
 
@@ -90,6 +104,7 @@ package enum SigningSlot: Hashable, Sendable {
         case 6: self = .vote2(height: height, view: view)
         case 7: self = .timeout(height: height, view: view)
         case 8 where view == 0: self = .readiness(height: height)
+        case 9 where view == 0: self = .coSign(height: height)
         default: throw .outOfRange(field: 0)
         }
     }

@@ -214,26 +214,3 @@ package struct PrivacyDeclaration: Hashable, Sendable {
         try fields.finish()
     }
 }
-
-/// When a node stops waiting for the updates of a round, from the round's start (§2.5).
-package struct Deadlines: Hashable, Sendable {
-    package var softMilliseconds: Int
-    package var hardMilliseconds: Int
-
-    package init(softMilliseconds: Int, hardMilliseconds: Int) {
-        self.softMilliseconds = softMilliseconds
-        self.hardMilliseconds = hardMilliseconds
-    }
-
-    var cbor: CBOR {
-        .fields([1: .integer(Int64(softMilliseconds)), 2: .integer(Int64(hardMilliseconds))])
-    }
-
-    init(_ value: CBOR) throws(StatementError) {
-        var fields = try CBORFields(value)
-        softMilliseconds = try fields.count(1, in: 100...86_400_000)
-        hardMilliseconds = try fields.count(2, in: 100...604_800_000)
-        try fields.finish()
-        guard softMilliseconds <= hardMilliseconds else { throw .outOfRange(field: 2) }
-    }
-}

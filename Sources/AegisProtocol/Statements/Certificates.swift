@@ -84,6 +84,8 @@ enum Assembly: UInt64 {
     case hello = 4
     case helloReply = 5
     case evidence = 6
+    case finalCertificate = 7
+    case fork = 8
 
     func encode(_ fields: [(Int64, CBOR)]) -> [UInt8] {
         CBOR.map(CBORMap([(0, .unsigned(rawValue))] + fields)).encoded

@@ -36,6 +36,8 @@ package struct Conviction: Hashable, Sendable {
         case forgotCertificate = "E5"
         /// E6: a first vote for a proposal whose election demands another value.
         case votedAgainstElection = "E6"
+        /// E7: co-signatures of two headers of one height.
+        case coSignedTwice = "E7"
     }
 
     package let node: NodeID
@@ -133,6 +135,13 @@ extension MeshRules {
             else { return nil }
             let isDenied = timeout.highest.map { $0.view < vote.scope.view } ?? true
             return isDenied ? .forgotCertificate : nil
+        case (.coSign, .coSign):
+            let coSigns = (
+                try opener.openAny(first, as: CoSign.self),
+                try opener.openAny(second, as: CoSign.self)
+            )
+            return coSigns.0.scope.isPlace(of: coSigns.1.scope)
+                && coSigns.0.value != coSigns.1.value ? .coSignedTwice : nil
         default: return nil
         }
     }

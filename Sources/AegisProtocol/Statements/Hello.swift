@@ -9,16 +9,20 @@ package struct Hello: Hashable, Sendable {
     package let nonce: UInt64
     /// The last decided height that the asker has.
     package let height: UInt64
+    /// The last final height that it knows; 0: none.
+    package let final: UInt64
 
-    package init(mesh: MeshID, nonce: UInt64, height: UInt64) {
+    package init(mesh: MeshID, nonce: UInt64, height: UInt64, final: UInt64 = 0) {
         self.mesh = mesh
         self.nonce = nonce
         self.height = height
+        self.final = final
     }
 
     package var encoded: [UInt8] {
         Assembly.hello.encode([
             (1, .bytes(mesh.bytes)), (2, .unsigned(nonce)), (3, .unsigned(height)),
+            (4, .unsigned(final)),
         ])
     }
 
@@ -27,6 +31,11 @@ package struct Hello: Hashable, Sendable {
         mesh = try fields.mesh(1)
         nonce = try fields.unsigned(2)
         height = try fields.unsigned(3, max: UInt64(Int64.max))
+        switch fields.optional(4) {
+        case nil: final = 0
+        case .unsigned(let height) where height <= UInt64(Int64.max): final = height
+        default: throw .outOfRange(field: 4)
+        }
         try fields.finish()
     }
 }

@@ -10,6 +10,8 @@ package enum Statement: Hashable, Sendable {
     case hello(Hello)
     case helloReply(HelloReply)
     case evidence(Evidence)
+    case finalCertificate(FinalCertificate)
+    case fork(ForkProof)
 
     package var encoded: [UInt8] {
         switch self {
@@ -20,6 +22,8 @@ package enum Statement: Hashable, Sendable {
         case .hello(let hello): hello.encoded
         case .helloReply(let reply): reply.encoded
         case .evidence(let evidence): evidence.encoded
+        case .finalCertificate(let certificate): certificate.encoded
+        case .fork(let proof): proof.encoded
         }
     }
 
@@ -43,6 +47,8 @@ package enum Statement: Hashable, Sendable {
         case .hello: return .hello(try Hello(decoding: bytes))
         case .helloReply: return .helloReply(try HelloReply(decoding: bytes))
         case .evidence: return .evidence(try Evidence(decoding: bytes))
+        case .finalCertificate: return .finalCertificate(try FinalCertificate(decoding: bytes))
+        case .fork: return .fork(try ForkProof(decoding: bytes))
         case nil: throw .outOfRange(field: 0)
         }
     }

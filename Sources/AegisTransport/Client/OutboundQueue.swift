@@ -6,6 +6,8 @@ package enum PeerReachability: Hashable, Sendable {
     case reachable
     /// Refused or reset: its process is gone. A leader-dead hint (PROTOCOL.md §2.12).
     case dead
+    /// No answer for some seconds; what was sent is still under way. Frozen, cut off, or slow.
+    case silent
     /// No answer, or not the answer of a peer.
     case unreachable(MeshClientError)
 }
@@ -19,16 +21,20 @@ package final class OutboundQueue: Sendable {
         package var bytesMax: Int
         package var firstDelay: Duration
         package var lastDelay: Duration
+        /// After so long without an answer a peer is called silent.
+        package var silence: Duration
 
         /// A peer that is away for a height misses a few statements of each participant.
         package init(
             statementsMax: Int = 1_024, bytesMax: Int = 16 << 20,
-            firstDelay: Duration = .milliseconds(500), lastDelay: Duration = .seconds(30)
+            firstDelay: Duration = .milliseconds(500), lastDelay: Duration = .seconds(30),
+            silence: Duration = .seconds(3)
         ) {
             self.statementsMax = statementsMax
             self.bytesMax = bytesMax
             self.firstDelay = firstDelay
             self.lastDelay = lastDelay
+            self.silence = silence
         }
     }
 
@@ -117,7 +123,7 @@ package final class OutboundQueue: Sendable {
                 continue
             }
             do throws(MeshClientError) {
-                try await client.post(statements: batch.map(\.statement), to: node)
+                try await post(batch)
                 delivered(batch, dropped: 0)
                 failures = 0
             } catch .cancelled where Task.isCancelled {
@@ -132,6 +138,16 @@ package final class OutboundQueue: Sendable {
                 }
             }
         }
+    }
+
+    private func post(_ batch: [Item]) async throws(MeshClientError) {
+        let silence = limits.silence
+        let watch = Task {
+            do { try await ContinuousClock().sleep(for: silence) } catch { return }
+            transition(to: .silent)
+        }
+        defer { watch.cancel() }
+        try await client.post(statements: batch.map(\.statement), to: node)
     }
 
     private func delivered(_ batch: [Item], dropped: Int) {

@@ -20,14 +20,23 @@ struct EvidenceTests {
             try await admin.post(
                 mesh.command(.start(Sample.specification(rounds: Self.rounds))), to: nodes)
             _ = try await admin.finished(nodes, rounds: Self.rounds)
+            try await eventually("all three to have co-signed the end") {
+                try await admin.status(of: nodes[0])?.final?.height == UInt64(Self.rounds) + 1
+            }
+            // A moment later it is on the disk.
+            try await Task.sleep(for: .milliseconds(600))
             // The node still runs.
             let outcome = try EvidenceExport(mesh.members[0].directory, to: folder).write()
             #expect(outcome.height == UInt64(Self.rounds) + 1)
             #expect(outcome.complete == Self.rounds)
+            #expect(outcome.final?.height == outcome.height)
         }
         let report = try verify(folder)
         #expect(report.verified, "\(report.place ?? "") \(report.fault ?? "")")
         #expect(report.runs.map(\.recomputed) == [Self.rounds])
+        #expect(report.final?.height == report.height)
+        #expect(report.final?.resists == 2)
+        #expect(report.runs[0].isFinal)
         #expect(report.updates >= 2 * Self.rounds)
         #expect(try NodeEvidenceReport.of(mesh.members[1]).verified)
         try tamper(with: Tampering(folder: folder, mesh: mesh, scratch: scratch))
@@ -90,6 +99,14 @@ private struct Tampering {
         (
             "a certificate below the quorum", "^certificates/4.cbor: .*1 signatures, a quorum is 2",
             { try $0.dropVotes(in: $1) }
+        ),
+        (
+            "another decision's final certificate", "^final/3.cbor: makes another decision final",
+            { try $0.swap("final/3.cbor", "final/4.cbor", in: $1) }
+        ),
+        (
+            "a byte of a final certificate", "^final/[345].cbor: ",
+            { try Files.damage($1 + "/final/3.cbor", at: 200) }
         ),
         (
             "a missing decision", "^certificates/4.cbor: is missing",

@@ -87,7 +87,11 @@ package struct MeshShow: AsyncParsableCommand {
         if !mesh.waitingFor.isEmpty {
             lines.append(("waiting for", mesh.waitingFor.joined(separator: ", ")))
         }
-        if mesh.state == .founded { lines.append(("height", "\(mesh.height)")) }
+        if mesh.state == .founded {
+            lines.append(("height", "\(mesh.height)"))
+            lines.append(
+                ("final", mesh.final.map { "\($0.height)  \($0.words)" } ?? "nothing yet"))
+        }
         if let digest = mesh.genesisDigest { lines.append(("genesis", digest)) }
         if let fork = mesh.fork { lines.append(("FORK", fork)) }
         return lines.map { name, value in

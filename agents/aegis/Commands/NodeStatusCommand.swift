@@ -38,7 +38,11 @@ package struct NodeStatusCommand: AsyncParsableCommand {
         guard node.reachable, let status = node.status else {
             return "\(node.name): \(silence(of: node, at: now))"
         }
-        let place = "view \(status.view), height \(status.height)"
+        if let height = status.forkHeight {
+            return "\(node.name): stopped for good: height \(height) has two certified values; "
+                + "compare the nodes' evidence"
+        }
+        let place = "view \(status.view), height \(status.height), " + finality(of: status)
         guard let run = status.run else {
             return "\(node.name): \(status.state.rawValue), \(place)"
         }
@@ -55,6 +59,15 @@ package struct NodeStatusCommand: AsyncParsableCommand {
                 + who.joined(separator: ", ")
         }
         return text
+    }
+
+    /// `final (resists 3 traitors)`, or what is final yet and who has not co-signed the rest.
+    private static func finality(of status: NodeStatus) -> String {
+        guard let final = status.final else { return "nothing final yet" }
+        guard final.height < status.height else { return final.words }
+        let names = status.notCoSigned ?? []
+        let missing = names.isEmpty ? "" : ", not co-signed by \(names.joined(separator: ", "))"
+        return "final up to \(final.height)" + missing
     }
 
     private static func words(

@@ -169,7 +169,12 @@ package struct RunShow: AsyncParsableCommand {
         }
         lines += run.warnings.map { "warning: \($0)" }
         if let dropped = dropped(run) { lines.append(dropped) }
-        if let model = run.model { lines.append("model \(model)") }
+        if let model = run.model {
+            lines.append("model \(model)")
+            lines.append(
+                "height \(run.modelHeight ?? 0), "
+                    + (run.final?.words ?? FinalityView.committed))
+        }
         let head = lines.map { $0 + "\n" }.joined()
         return rounds.isEmpty ? head : head + "\n" + RoundTable.text(rounds)
     }

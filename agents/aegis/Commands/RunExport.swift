@@ -11,7 +11,11 @@ package struct RunExport: AsyncParsableCommand {
         abstract: "Writes a run's results to a folder.",
         discussion: """
             run.json, metrics.csv, accuracy.svg, model.safetensors (checked against the digest the \
-            mesh committed), certificates/<height>.cbor and genesis.cbor.
+            mesh committed), certificates/<height>.cbor, final/<height>.cbor and genesis.cbor.
+
+            A model is a result once it is final: co-signed by so many that it can't be another. \
+            That follows the commit within a moment where all participants answer. With \
+            --provisional one that is only committed is written, too.
 
             Example:
               aegis run export demo --to results
@@ -23,6 +27,9 @@ package struct RunExport: AsyncParsableCommand {
     @Option(help: "The folder; made where it isn't there.", completion: .directory)
     package var to: String
 
+    @Flag(help: "Take a model that is committed and not final yet.")
+    package var provisional = false
+
     @OptionGroup package var common: CommonOptions
 
     package init() {}
@@ -30,12 +37,11 @@ package struct RunExport: AsyncParsableCommand {
     package func run() async throws {
         let path = try RunCommand.path(run)
         try await common.withClient { client in
-            let run = try await client.send(.get(path), as: RunView.self)
+            var run = try await client.send(.get(path), as: RunView.self)
             let folder = try ExportFolder(path: to)
             let rounds = try AegisAPI.decode(
                 Items<RoundView>.self, from: try await client.sendAll(path + "/rounds")
             ).items
-            try folder.write(Array(try AegisAPI.encode(run, pretty: true)) + [10], to: "run.json")
             try folder.write(Array(RunResults.csv(rounds).utf8), to: "metrics.csv")
             try folder.write(
                 Array(RunResults.accuracyChart(run, rounds).svg.utf8), to: "accuracy.svg")
@@ -44,10 +50,20 @@ package struct RunExport: AsyncParsableCommand {
                 Array(try await client.send(.get("/mesh/genesis"))), to: "genesis.cbor")
             if let model = run.model {
                 try await folder.receive(
-                    "model.safetensors", digest: model, from: client, .get(path + "/model"))
+                    "model.safetensors", digest: model, from: client,
+                    .get(path + "/model" + (provisional ? "?provisional=true" : "")))
+                // The model was waited for until it was final.
+                run.final = try await client.send(.get(path), as: RunView.self).final
+                try await folder.writeFinal(client, path: path)
             }
+            try folder.write(Array(try AegisAPI.encode(run, pretty: true)) + [10], to: "run.json")
             switch common.output {
-            case .text: Console.write("run \(run.name) written to \(to)\n")
+            case .text:
+                Console.write("run \(run.name) written to \(to)\n")
+                if run.model != nil {
+                    Console.write(
+                        "the model is \(run.final?.words ?? FinalityView.committed)\n")
+                }
             case .json, .yaml:
                 Console.write(
                     try Output.document(
@@ -80,6 +96,8 @@ struct ExportFolder {
             try FileManager.default.createDirectory(
                 at: folder.appendingPathComponent("certificates"),
                 withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: folder.appendingPathComponent("final"), withIntermediateDirectories: true)
         } catch {
             throw Failure(.cannotWrite, "\(path) can't be made: \(error.localizedDescription)")
         }
@@ -101,6 +119,21 @@ struct ExportFolder {
             }
             try write(Array(bytes), to: "certificates/\(certificate.height).cbor")
         }
+    }
+
+    /// What makes the run's last commit final, where that is so.
+    func writeFinal(_ client: AdminClient, path: String) async throws {
+        let certificate: CertificateView
+        do {
+            certificate = try await client.send(.get(path + "/final"), as: CertificateView.self)
+        } catch let failure as Failure where failure.code == .invalidInput {
+            // It isn't.
+            return
+        }
+        guard let bytes = Data(base64Encoded: certificate.bytes) else {
+            throw Failure(.internalError, "the final certificate is not in base64")
+        }
+        try write(Array(bytes), to: "final/\(certificate.height).cbor")
     }
 
     func files() throws -> [String] {

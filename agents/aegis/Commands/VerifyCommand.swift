@@ -78,6 +78,16 @@ package struct VerifyCommand: AsyncParsableCommand {
         }
     }
 
+    /// `up to height 12, by 4 of 4 co-signatures: final (resists 3 traitors)`.
+    private static func finality(_ report: EvidenceReport) -> String {
+        guard let final = report.final else { return "nothing here: \(FinalityView.committed)" }
+        let rest =
+            final.height < report.height
+            ? "; \(report.height - final.height) after it \(FinalityView.committed)" : ""
+        return "up to height \(final.height), by \(final.signatures) of \(final.participants) "
+            + "co-signatures: \(final.words)" + rest
+    }
+
     package static func text(_ report: EvidenceReport) -> String {
         var lines: [(String, String)] = []
         if !report.mesh.isEmpty {
@@ -95,13 +105,15 @@ package struct VerifyCommand: AsyncParsableCommand {
                         + "\(report.quorum) of \(report.participants.count) decide"
                 ))
             lines.append(("decisions", "\(report.height)  tip \(report.tip)"))
+            lines.append(("final", finality(report)))
         }
         for run in report.runs {
             lines.append(
                 (
                     "run",
                     "\(run.name): \(run.rounds) rounds, \(run.recomputed) computed again "
-                        + "bit for bit, \(run.rounds - run.recomputed) by certificate only"
+                        + "bit for bit, \(run.rounds - run.recomputed) by certificate only; "
+                        + (run.isFinal ? "final" : FinalityView.committed)
                 ))
         }
         if report.elections + report.electionsNotKept > 0 {

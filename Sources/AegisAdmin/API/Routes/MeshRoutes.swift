@@ -240,6 +240,6 @@ extension Desks {
             strictThree: statement.policy.strictThree,
             viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
             height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,
-            fork: chain?.fork)
+            fork: chain?.fork, final: chain?.final)
     }
 }

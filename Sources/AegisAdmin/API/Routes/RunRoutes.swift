@@ -129,13 +129,31 @@ enum RunRoutes {
                 return try .json(try await call.page(records, key: { "\($0.height)" }) { $0 })
             }),
         Route(
+            .get, "/api/v1/runs/{run}/final", .readEvidence, tag: "runs",
+            "The co-signatures that make the run's last commit final",
+            answer: .init(200, .named("Certificate"), "The certificate, in base64."),
+            problems: [.notFound, .notFinal],
+            handler: { desks, call in
+                guard let final = try await desks.runs.finalCertificate(call.parameter("run"))
+                else { throw Problem(.notFinal) }
+                return try .json(final)
+            }),
+        Route(
             .get, "/api/v1/runs/{run}/model", .readModel, tag: "runs",
-            "The newest committed model (safetensors)",
+            "The newest model (safetensors)",
+            details: "It must be final: waits for that up to three seconds. A model that is only "
+                + "committed may, with more traitors than the mesh bears, still turn out to be "
+                + "another; `provisional=true` takes it all the same.",
+            query: [
+                .init("provisional", .boolean, "true takes a model that isn't final yet.")
+            ],
             answer: .init(200, type: "application/octet-stream", "The model."),
-            problems: [.notFound, .notReady],
+            problems: [.notFound, .notReady, .notFinal],
             handler: { desks, call in
                 .stream(
-                    try await desks.runs.model(call.parameter("run")).body,
+                    try await desks.runs.model(
+                        call.parameter("run"), provisional: call.query["provisional"] == "true"
+                    ).body,
                     type: "application/octet-stream", fileName: "model.safetensors")
             }),
         Route(

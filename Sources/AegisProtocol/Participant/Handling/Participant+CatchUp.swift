@@ -25,7 +25,11 @@ extension Participant {
         // Whoever is ahead may have joined since.
         let peers = ahead.keys.filter { $0 != configuration.node }.sorted()
         guard !peers.isEmpty else { return }
-        catchUp(seen: agreement.height, from: peers)
+        // Or its id is gone, with its key; or it doesn't answer.
+        let rest = rules.roster.members.map(\.node).filter {
+            $0 != configuration.node && !peers.contains($0)
+        }
+        catchUp(seen: agreement.height, from: peers + rest)
         startTimer(.catchUp, after: configuration.timing.catchUpInterval)
     }
 
@@ -45,7 +49,7 @@ extension Participant {
     /// A peer at an earlier height: the last commit tells it where we are.
     mutating func help(_ peer: NodeID) {
         guard let tip, mayHelp(peer) else { return }
-        send([.commit(tip)], to: [peer])
+        send([.commit(tip)] + finalityNews, to: [peer])
     }
 
     /// A peer in an earlier view of this height: why we are in ours.
@@ -54,7 +58,7 @@ extension Participant {
         send(electionProof, to: [peer])
     }
 
-    private mutating func mayHelp(_ peer: NodeID) -> Bool {
+    mutating func mayHelp(_ peer: NodeID) -> Bool {
         guard peer != configuration.node, !rules.breaches.contains(.stragglersIgnored) else {
             return false
         }
@@ -84,7 +88,9 @@ extension Statement {
     fileprivate var isSmall: Bool {
         switch self {
         case .signed(let envelope): envelope.bytes.count <= ProtocolLimits.aheadBytesMax
-        case .voteCertificate, .timeoutCertificate, .commit, .hello, .helloReply, .evidence: false
+        case .voteCertificate, .timeoutCertificate, .commit, .hello, .helloReply, .evidence,
+            .finalCertificate, .fork:
+            false
         }
     }
 }

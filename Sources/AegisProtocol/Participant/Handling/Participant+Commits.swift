@@ -9,34 +9,22 @@ extension Participant {
         if header.height > chain.height + 1 {
             return catchUp(seen: header.height, from: [peer])
         }
-        if header.height < chain.height { return }
         do {
-            if header.height == chain.height {
-                guard rules.cryptography.digest(record.header) != chain.tip else { return }
-                let rules = previousRules ?? rules
-                opener.adopt(rules)
-                defer { opener.adopt(self.rules) }
-                _ = try rules.verifyCertificate(
-                    of: record, height: header.height, using: &opener)
-                return forked(at: header.height)
+            guard header.height > chain.height else {
+                return try compare(record, at: header.height)
             }
             let commit = try rules.verify(record, extending: chain, using: &opener)
             committed(commit, isFetched: true)
         } catch {
+            if header.height == chain.height + 1 { compareBranch(record, header, from: peer) }
             throw .commit(error)
         }
-    }
-
-    /// Two certificates of one height: more traitors than the roster bears. Operators decide.
-    private mutating func forked(at height: UInt64) {
-        observe(.forked(height: height))
-        for timer in TimerID.allCases { cancelTimer(timer) }
-        isHalted = true
     }
 
     /// R1, R5: durable first, then the next height.
     mutating func committed(_ commit: Commit, isFetched: Bool) {
         let before = chain
+        guard isLinked(commit) else { return }
         cancelTimer(.view)
         cancelTimer(.retransmission)
         cancelTimer(.catchUp)
@@ -45,6 +33,8 @@ extension Participant {
         tip = commit.record
         heardHeight = max(heardHeight, chain.height)
         announce(commit, after: before)
+        openFinality(of: commit, after: agreement)
+        isFetchedTip = isFetched
         adoptRoster(after: before)
         agreement = Agreement(
             height: chain.height + 1, participants: rules.roster.count)
@@ -57,9 +47,19 @@ extension Participant {
         resetCommands()
         // Until now this node may have been silent.
         let isFirst = abstainsThrough > 0 && abstainsThrough == before.height + 1
-        tellAssociates(commit.record, of: before.roster)
+        tellAssociates(.commit(commit.record), of: before.roster)
         enterRound(isBehindPossible: isFetched || isFirst || isNewcomer)
         replayAhead()
+    }
+
+    /// Whether it agrees with what this node co-signed before its disk lost commits. If not, it had
+    /// another commit of this height.
+    private mutating func isLinked(_ commit: Commit) -> Bool {
+        guard let last = finality.last, last.height == commit.header.height,
+            last.value != commit.digest, !rules.breaches.contains(.coSignUnlinked)
+        else { return true }
+        forkedFromOwn(commit)
+        return false
     }
 
     private mutating func announce(_ commit: Commit, after before: ChainState) {
@@ -68,6 +68,7 @@ extension Participant {
             .committed(
                 height: header.height, header.kind, header.run, round: header.round,
                 view: commit.view))
+        if header.kind == .round { announceMissing(commit, after: before) }
         for node in commit.state.convicted where !before.convicted.contains(node) {
             observe(.convicted(node))
         }
@@ -76,6 +77,26 @@ extension Participant {
         }
         if let run = commit.state.active, run.startedAt == header.height {
             observe(.runStarted(run.specification.run, name: run.specification.name))
+        }
+    }
+
+    /// Whose update is not in the round, by name.
+    private mutating func announceMissing(_ commit: Commit, after before: ChainState) {
+        guard let run = commit.header.run else { return }
+        var missing: [NodeID] = []
+        for (index, entry) in before.roster.entries.enumerated()
+        where !commit.header.included.contains(index)
+            && !commit.state.convicted.contains(entry.node)
+        {
+            let isKnown = round?.round == commit.header.round
+            guard !(isKnown && round?.hasAbstained[index] ?? false) else { continue }
+            missing.append(entry.node)
+            observe(.leftOut(entry.node, run, round: commit.header.round))
+        }
+        lastDecided = (run, commit.header.round, missing)
+        for entry in before.roster.entries
+        where commit.state.roster.associate(entry.node)?.standing == .learner {
+            observe(.demoted(entry.node))
         }
     }
 

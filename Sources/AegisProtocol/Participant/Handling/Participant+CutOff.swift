@@ -67,13 +67,33 @@ extension Participant {
         guard isEnough && (isComplete || current.isSoftPassed) || current.isHardPassed else {
             return
         }
-        let elapsed = (now - current.startedAt).components
-        round?.cutOff = UInt32(
-            clamping: elapsed.seconds * 1_000 + elapsed.attoseconds / 1_000_000_000_000_000)
+        let waited = waited(current, held, isComplete: isComplete)
+        round?.cutOff = waited
         // Everybody's is here: this will be S, so its aggregate is worth having early.
         if held.count == rules.roster.count, let request = aggregateRequest(held) {
             compute(request)
         }
+    }
+
+    /// What this node's lists say it waited: until the last of those came that came. Where somebody
+    /// is missing who was there a few rounds ago, half as long again as the deadline, as long as
+    /// that can grow: else a deadline that cut somebody off could only shrink.
+    private func waited(
+        _ current: RoundProgress, _ held: [HaveList.Member], isComplete: Bool
+    ) -> UInt32 {
+        let came = max(.zero, (current.lastHeldAt ?? current.startedAt) - current.startedAt)
+            .components
+        let milliseconds = came.seconds * 1_000 + came.attoseconds / 1_000_000_000_000_000
+        let isAnyoneMissing = rules.roster.entries.indices.contains { index in
+            chain.attendance[index].missed < ProtocolLimits.deadlineRounds
+                && !held.contains { $0.index == index } && !current.hasAbstained[index]
+        }
+        let deadlines = current.specification.deadlines
+        let soft = chain.softMilliseconds ?? deadlines.softMilliseconds
+        guard !isComplete, isAnyoneMissing, soft < deadlines.hardMilliseconds,
+            !rules.breaches.contains(.impatient)
+        else { return UInt32(clamping: milliseconds) }
+        return UInt32(clamping: min(soft * 3 / 2, deadlines.hardMilliseconds))
     }
 
     mutating func receivedList(_ list: Placed<HaveList>, from peer: NodeID) {

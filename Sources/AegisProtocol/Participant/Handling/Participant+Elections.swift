@@ -54,6 +54,12 @@ extension Participant {
         let named = timeouts.compactMap(\.statement.highest).max { $0.view < $1.view }
         var highest: CertifiedValue?
         if let named {
+            // Two certified values of one view take more traitors than the roster bears.
+            guard
+                timeouts.allSatisfy({
+                    $0.statement.highest?.view != named.view || $0.statement.highest == named
+                })
+            else { return nil }
             highest = agreement.certificates.first { $0.named == named }
             if highest == nil, agreement.highest?.named == named { highest = agreement.highest }
             guard highest != nil else { return nil }

@@ -19,6 +19,7 @@ extension Participant {
         evidence.append(KnownEvidence(new, conviction))
         evidence.sort { $0.conviction.index < $1.conviction.index }
         observe(.accused(conviction.node, conviction.offence))
+        perform(.persist(.evidence(new)))
         send([.evidence(new)], to: others)
         considerCommandTimer()
     }

@@ -11,13 +11,18 @@ extension Participant {
     mutating func greet() {
         nonce = random.next() ^ wallTime
         guard !rules.breaches.contains(.forgettingIgnored) else { return }
-        greeting = Greeting(isForgetful: isJournalLost)
+        // Whoever co-signed a height that its disk doesn't have lost what came with it, too.
+        let isAhead =
+            (finality.last?.height ?? 0) > chain.height
+            && !rules.breaches.contains(.coSignUnlinked)
+        greeting = Greeting(isForgetful: isJournalLost || isAhead)
         considerGreeting()
     }
 
     /// To those who haven't answered; while abstaining to all, to hear where the mesh is.
     mutating func sayHello(toAll: Bool = false) {
-        let hello = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
+        let hello = Hello(
+            mesh: rules.mesh, nonce: nonce, height: chain.height, final: finality.finalHeight)
         // Associates ask by themselves; but where all whom they know are gone, they must be told.
         let asked = toAll ? rules.roster.members.map(\.node) : others
         send([.hello(hello)], to: asked.filter { greeting?.heights[$0] == nil })
@@ -38,8 +43,11 @@ extension Participant {
         // It has just started, so it can't have heard us before.
         let isUnanswered =
             rules.roster.contains(peer) && greeting.map { $0.heights[peer] == nil } ?? false
-        let own = Hello(mesh: rules.mesh, nonce: nonce, height: chain.height)
-        send([.helloReply(reply)] + (isUnanswered ? [.hello(own)] : []), to: [peer])
+        let own = Hello(
+            mesh: rules.mesh, nonce: nonce, height: chain.height, final: finality.finalHeight)
+        send(
+            [.helloReply(reply)] + (isUnanswered ? [.hello(own)] : [])
+                + (hello.final < chain.height ? finalityNews : []), to: [peer])
     }
 
     mutating func received(_ reply: HelloReply, from peer: NodeID) throws(Refusal) {
@@ -71,7 +79,7 @@ extension Participant {
     /// Signs nothing up to two heights after `tip`: whoever voted at k had committed k − 1, so
     /// among any quorum somebody had k − 2 (§2.11).
     private mutating func abstain(through tip: UInt64) {
-        let height = max(tip, chain.height) + 2
+        let height = max(tip, chain.height, finality.last?.height ?? 0) + 2
         guard height > abstainsThrough else { return }
         abstainsThrough = height
         perform(.persist(.silence(through: height)))
@@ -107,6 +115,7 @@ extension Participant {
         case .vote1: rank = 1
         case .vote2: rank = 2
         case .timeout: rank = 3
+        case .coSign: rank = 4
         default: return
         }
         let seen = SeenStatement(height: height, view: view, rank: rank, envelope: envelope)
@@ -144,8 +153,19 @@ extension Participant {
             return isUnknown(
                 timeout.scope, at: agreement.timeoutView, envelope,
                 agreement.ownTimeout)
+        case .coSign:
+            guard let coSign = try? opener.openAny(envelope, as: CoSign.self) else { return false }
+            return isForgotten(coSign)
         default: return false
         }
+    }
+
+    /// Its commit was durable before it: one that our chain doesn't have was forgotten.
+    private func isForgotten(_ coSign: CoSign) -> Bool {
+        let height = coSign.scope.height
+        if let last = finality.last, last.height == height { return last.value != coSign.value }
+        guard height <= chain.height else { return true }
+        return chain.recentTip(height).map { $0 != coSign.value } ?? false
     }
 
     private func isUnknown(

@@ -5,7 +5,6 @@ extension Participant {
     /// From the height after the one that decided it. Votes, lists and timeouts of the height are
     /// new anyway; what outlives heights moves to the new places.
     mutating func adoptRoster(after before: ChainState) {
-        previousRules = rules
         guard chain.rosterDigest != rules.rosterDigest else { return }
         rules = rules.at(chain)
         opener.adopt(rules)
@@ -23,6 +22,7 @@ extension Participant {
         }
         let isMember: (NodeID) -> Bool = { [roster = rules.roster] in roster.member($0) != nil }
         unreachable = unreachable.filter(isMember)
+        silent = silent.filter(isMember)
         lastSeen = lastSeen.filter { isMember($0.key) }
         guard hadVote != (me != nil) else { return }
         observe(.votes(!hadVote))
@@ -34,14 +34,14 @@ extension Participant {
 
     /// Whoever has no vote hears of decisions from t participants, in turn, so that one of them is
     /// honest; so does who had one until now.
-    mutating func tellAssociates(_ record: CommitRecord, of old: Roster) {
+    mutating func tellAssociates(_ statement: Statement, of old: Roster) {
         let roster = old
         guard let index = roster.index(of: configuration.node) else { return }
         let turn = (UInt64(index) + chain.height) % UInt64(roster.count)
         guard turn < UInt64(roster.inclusionThreshold) else { return }
         let left = old.nodes.filter { !rules.roster.contains($0) }
         let told = rules.roster.members.map(\.node).filter { !old.contains($0) } + left
-        send([.commit(record)], to: told)
+        send([statement], to: told)
     }
 
     /// A learner at the tip says so, once, and again where the header it named has grown old.

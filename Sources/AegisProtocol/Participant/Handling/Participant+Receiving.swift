@@ -28,6 +28,8 @@ extension Participant {
             elected(election)
         case .commit(let record): try received(record, from: peer)
         case .evidence(let evidence): try received(evidence)
+        case .finalCertificate(let certificate): try received(certificate, from: peer)
+        case .fork(let proof): try received(proof, from: peer)
         case .hello(let hello): try received(hello, from: peer)
         case .helloReply(let reply): try received(reply, from: peer)
         }
@@ -59,7 +61,8 @@ extension Participant {
                 return
             }
             try receivedTimeout(timeout, from: peer)
-        case .founding, .genesisSignature, .tlsBinding, .hello, .keyConsent, .coSign:
+        case .coSign: try receivedCoSign(envelope, from: peer)
+        case .founding, .genesisSignature, .tlsBinding, .hello, .keyConsent:
             throw .unexpected(envelope.type)
         }
     }
@@ -100,6 +103,7 @@ extension Participant {
             case .abstention: round?.ownAbstention = envelope
             case .readiness(let height):
                 if ownReadiness?.height == height { ownReadiness?.envelope = envelope }
+            case .coSign: try ownCoSign(envelope)
             case .haveList:
                 let list = try opener.open(envelope, as: HaveList.self)
                 guard list.statement.scope == scope(agreement.view) else { return }

@@ -34,6 +34,10 @@ extension Participant {
                     agreement.entry = election
                 }
             case .silence(let height): abstainsThrough = max(abstainsThrough, height)
+            case .fork(let proof):
+                forkProof = proof
+                forkHeight = (try? Header(decoding: proof.first.header))?.height ?? chain.height
+            case .evidence(let proof): restoreEvidence(proof)
             }
         }
         restoreView()
@@ -45,9 +49,10 @@ extension Participant {
         guard envelope.sender == configuration.node, envelope.type == slot.type else {
             throw .foreignRecord
         }
+        if case .coSign = slot { return restoreCoSign(envelope) }
         if let height = slot.height, height != agreement.height { return }
         switch slot {
-        case .readiness: break
+        case .readiness, .coSign: break
         case .update: ownUpdate(envelope)
         case .abstention(let run, let number):
             guard var current = round, current.specification.run == run,
@@ -98,7 +103,7 @@ extension Participant {
             if agreement.vote1.map({ $0.view < view }) ?? true {
                 agreement.vote1 = (view, vote.statement.value)
             }
-        case .update, .abstention, .haveList, .proposal, .timeout, .readiness: break
+        case .update, .abstention, .haveList, .proposal, .timeout, .readiness, .coSign: break
         }
     }
 
@@ -194,6 +199,7 @@ extension Participant {
                 startTimer(.training, after: configuration.timing.trainingDelay)
             }
         }
+        considerCommandTimer()
         if !others.isEmpty {
             perform(.synchronise(from: others, fromHeight: agreement.height))
         }

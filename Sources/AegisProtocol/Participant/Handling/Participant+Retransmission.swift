@@ -30,7 +30,7 @@ extension Participant {
             || agreement.ownProposal != nil || agreement.ownVote1 != nil
             || agreement.ownVote2 != nil || agreement.ownTimeout != nil
             || agreement.decided != nil || agreement.election?.highest != nil
-            || !commands.isEmpty || !evidence.isEmpty
+            || !commands.isEmpty || !evidence.isEmpty || finality.isOwnUnanswered
     }
 
     mutating func retransmit() {
@@ -43,6 +43,7 @@ extension Participant {
         resendRound()
         resendToCoordinator()
         resendVotes()
+        resendCoSign()
         if agreement.timeoutView == Int64(agreement.view), let own = agreement.ownTimeout {
             send(electionProof + [.signed(own)], to: others)
         }
@@ -64,6 +65,16 @@ extension Participant {
         for row in round.updates {
             for update in row where update.state == .fetching { fetch(update.digest) }
         }
+    }
+
+    /// To those whose co-signature is missing; whoever has it all answers.
+    private mutating func resendCoSign() {
+        // Whatever a peer said it has: it is time.
+        isFetchedTip = false
+        guard finality.isOwnUnanswered, let own = finality.own, let top = finality.top else {
+            return
+        }
+        send([.signed(own)], to: top.missing)
     }
 
     private mutating func resendToCoordinator() {

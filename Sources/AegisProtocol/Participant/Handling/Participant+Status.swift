@@ -8,7 +8,8 @@ extension Participant {
             run: chain.active?.specification.run, name: chain.active?.specification.name,
             round: chain.active?.round, rounds: chain.active?.specification.rounds,
             isTraining: round?.training == .underWay, coordinator: coordinator,
-            waitingFor: waitingFor(phase))
+            waitingFor: waitingFor(phase), final: finality.final?.finality,
+            coSignaturesMissing: finality.top?.missing ?? [], forkHeight: forkHeight)
     }
 
     private var phase: ParticipantStatus.Phase {
@@ -62,6 +63,8 @@ extension Participant {
             && agreement.values.count <= ProtocolLimits.valuesMax
             && agreement.certificates.count <= ProtocolLimits.valuesMax
             && evidence.count <= rules.roster.count
+            && finality.heights.count <= ProtocolLimits.unfinishedMax
+            && finality.heights.allSatisfy { $0.contrary.count <= $0.rules.roster.count }
             && agreement.unjustified.count <= ProtocolLimits.unjustifiedMax
             && computed.count <= ProtocolLimits.computedMax
             && ahead.count <= ProtocolLimits.strangersMax

@@ -66,20 +66,23 @@ extension Participant {
                 || agreement.vote1?.view == agreement.view
                 || agreement.vote2View == Int64(agreement.view))
         guard isWaiting else { return cancelTimer(.view) }
-        let isDead = unreachable.contains(coordinator)
+        // A coordinator that is gone or frozen is not waited for as long as others (§2.12).
+        let hinted = hintedViewTimeout
         if let deadline = timers[.view] {
-            // A coordinator whose process is gone is not waited for (§2.12).
-            let dead = now + configuration.timing.deadCoordinatorTimeout
-            if isDead, dead < deadline {
-                startTimer(.view, after: configuration.timing.deadCoordinatorTimeout)
-            }
+            if let hinted, now + hinted < deadline { startTimer(.view, after: hinted) }
             return
         }
-        startTimer(
-            .view,
-            after: isDead
-                ? configuration.timing.deadCoordinatorTimeout
-                : random.jittered(viewTimeout(agreement.view)))
+        startTimer(.view, after: hinted ?? random.jittered(viewTimeout(agreement.view)))
+    }
+
+    private var hintedViewTimeout: Duration? {
+        let timing = configuration.timing
+        if unreachable.contains(coordinator) { return timing.deadCoordinatorTimeout }
+        guard silent.contains(coordinator) else { return nil }
+        // Doubling like every view's: where all are slow, the views still become long enough.
+        return min(
+            timing.silentCoordinatorTimeout * (1 << Int(min(agreement.view, 5))),
+            viewTimeout(agreement.view))
     }
 
     /// B·2^min(v, 5), at most the maximum (§2.12).
@@ -90,6 +93,11 @@ extension Participant {
 
     mutating func setReachable(_ isReachable: Bool, _ node: NodeID) {
         guard node != configuration.node, rules.roster.contains(node) else { return }
-        if isReachable { unreachable.remove(node) } else { unreachable.insert(node) }
+        if isReachable {
+            unreachable.remove(node)
+            silent.remove(node)
+        } else {
+            unreachable.insert(node)
+        }
     }
 }

@@ -33,7 +33,8 @@ extension Participant {
 
     mutating func startDeadlines(_ specification: RunSpecification) {
         let deadlines = specification.deadlines
-        startTimer(.softDeadline, after: .milliseconds(deadlines.softMilliseconds))
+        let soft = chain.softMilliseconds ?? deadlines.softMilliseconds
+        startTimer(.softDeadline, after: .milliseconds(soft))
         startTimer(.hardDeadline, after: .milliseconds(deadlines.hardMilliseconds))
     }
 
@@ -93,6 +94,7 @@ extension Participant {
         else { return }
         current.ownUpdate = envelope
         current.training = .released
+        current.lastHeldAt = now
         current.updates[me] = [
             KnownUpdate(
                 digest: rules.cryptography.digest(envelope.bytes), envelope: envelope,
@@ -126,7 +128,7 @@ extension Participant {
         guard index != me,
             try isOfThisRound(
                 statement.run, statement.round, .signed(envelope), from: peer)
-        else { return }
+        else { return noteLate(statement) }
         try take(envelope, statement, at: index, from: peer)
     }
 
@@ -172,6 +174,15 @@ extension Participant {
         return number == current.round
     }
 
+    /// Its round was decided without it: said once.
+    private mutating func noteLate(_ statement: UpdateStatement) {
+        guard let last = lastDecided, last.run == statement.run, last.round == statement.round,
+            last.missing.contains(statement.node)
+        else { return }
+        lastDecided?.missing.removeAll { $0 == statement.node }
+        observe(.updateLate(statement.node, statement.run, round: statement.round))
+    }
+
     func fetchRequest(_ update: KnownUpdate, _ current: RoundProgress) -> FetchRequest {
         FetchRequest(
             update: update.digest, statement: update.statement,
@@ -200,6 +211,7 @@ extension Participant {
             update.state == .fetching
         else { return }
         round?.change(digest) { $0.state = .held }
+        round?.lastHeldAt = now
         observe(
             .updateHeld(update.statement.node, current.specification.run, round: current.round))
     }

@@ -26,7 +26,9 @@ extension Participant {
             perform(.persist(.voteCertificate(certified.certificate)))
         }
         if certified.view > agreement.view { enter(certified.view) }
+        // Two certified values of one view take more traitors than the roster bears.
         guard isSigning, certified.view == agreement.view,
+            agreement.highest?.named == certified.named,
             agreement.isOpen || rules.breaches.contains(.vote2AfterTimeout),
             agreement.vote2View < Int64(certified.view)
         else { return }
@@ -37,6 +39,11 @@ extension Participant {
         }
         agreement.vote1 = (certified.view, certified.value)
         agreement.vote2View = Int64(certified.view)
+        if rules.breaches.contains(.coSignUndecided),
+            finality.last.map({ $0.height < agreement.height }) ?? true
+        {
+            coSign(agreement.height, certified.value, under: rules)
+        }
         retransmissions = 0
         sign(
             .vote2(height: agreement.height, view: certified.view),
