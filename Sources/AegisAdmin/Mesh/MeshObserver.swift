@@ -27,8 +27,10 @@ package actor MeshObserver {
 
         /// Of whoever is or was in the roster that is known here.
         package func name(of node: NodeID) -> String? {
-            roster.name(of: node) ?? founders.name(of: node)
+            roster.name(of: node) ?? founders.name(of: node) ?? former[node]
         }
+        /// Names under keys that were given up.
+        var former: [NodeID: String] = [:]
         package var fork: String?
     }
 
@@ -120,11 +122,13 @@ package actor MeshObserver {
         let records = try await database.commits(through: .max)
             .map { try CommitRecord(decoding: $0.bytes) }
         let fork = try await database.fork().map(Self.forkText)
+        let former = try await database.formerNames()
         // Somebody else may have loaded it while this call waited for the database.
         guard self.rules == nil else { return true }
         observed = Chain(
             state: try rules.replay(records), genesis: genesis.digest, founders: rules.roster,
             fork: fork)
+        observed?.former = former
         self.rules = rules
         return true
     }
@@ -209,6 +213,9 @@ package actor MeshObserver {
             coordinator: rules.coordinator(
                 height: commit.header.height, view: commit.view, convicted: state.convicted),
             participants: commit.header.included.map { entries[$0].node }, from: node.name)
+        if state.rosterDigest != commit.state.rosterDigest {
+            observed?.former = try await database.formerNames()
+        }
         observed?.state = commit.state
         logger.info(
             "commit observed",

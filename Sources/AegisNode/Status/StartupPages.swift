@@ -1,17 +1,10 @@
 import Glibc
 
-enum ProcessMemory {
-    /// The most resident memory this process has had, in units of 2²⁰ bytes.
-    static var peakResidentMegabytes: Double {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return Double(usage.ru_maxrss) / 1_024
-    }
-
+enum StartupPages {
     /// Gives back the pages of program text that only the start needed; what runs on is read again
     /// from the file. Text is never written, so nothing is lost. Takes a third off an idle node's
     /// resident memory.
-    static func releaseStartupPages() {
+    static func release() {
         guard let maps = fopen("/proc/self/maps", "r") else { return }
         defer { fclose(maps) }
         var line = [CChar](repeating: 0, count: 4_096)
