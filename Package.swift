@@ -69,6 +69,7 @@ let package = Package(
         .systemLibrary(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
 
         // Our own kernels in C, each target imported by exactly one module.
@@ -126,8 +127,8 @@ let package = Package(
             dependencies: [
                 "AegisAPI", "AegisCore", "AegisProtocol", "AegisCrypto", "AegisPrivacy",
                 "AegisAggregation", "AegisData", "AegisLearning", "AegisIdentity", "AegisStore",
-                "AegisTransport", "AegisTelemetry", logging, nioCore, nioPosix, serviceLifecycle,
-                unixSignals, yams,
+                "AegisTransport", "AegisTelemetry", "CMalloc", logging, nioCore, nioPosix,
+                serviceLifecycle, unixSignals, yams,
             ],
             swiftSettings: strict),
         .target(name: "AegisReport", dependencies: ["AegisCore"], swiftSettings: strict),

@@ -42,8 +42,8 @@ package struct Aggregator: Hashable, Sendable {
             pointers in
             Result { () throws(AggregationError) in
                 var rows = Rows(
-                    sources: Array(pointers.prefix(sorted.count)), length: result.count,
-                    execution: execution)
+                    sources: Array(pointers.prefix(sorted.count)), of: sorted.map(\.values),
+                    length: result.count, execution: execution)
                 for step in preSteps { rows.append(try step.mixing(of: rows)) }
                 let combiner = Combiner(
                     rows: rows, updates: sorted,
@@ -66,7 +66,9 @@ package struct Aggregator: Hashable, Sendable {
         let length = sorted[0].values.count
         let outcome = withPointers(to: sorted.map(\.values)) { pointers in
             Result { () throws(AggregationError) in
-                var rows = Rows(sources: pointers, length: length, execution: execution)
+                var rows = Rows(
+                    sources: pointers, of: sorted.map(\.values), length: length,
+                    execution: execution)
                 for step in preSteps { rows.append(try step.mixing(of: rows)) }
                 let mixed = rows
                 return (0..<mixed.count).map { row in
@@ -136,29 +138,4 @@ extension AggregationRule {
             f
         }
     }
-}
-
-/// The round's new model: base + aggregate, one float32 addition each.
-package func apply(
-    base: [Float], aggregate: [Float]
-) throws(AggregationError) -> [Float] {
-    precondition(aggregate.count == base.count, "an aggregate has its base's shape")
-    var worst: Float = 0
-    let model = [Float](unsafeUninitializedCapacity: base.count) { model, initialized in
-        aggregate.withUnsafeBufferPointer { aggregate in
-            base.withUnsafeBufferPointer { base in
-                for index in 0..<base.count {
-                    // Adding zero makes a negative zero positive.
-                    let value = base[index] + aggregate[index] + 0
-                    model[index] = value
-                    worst += value - value
-                }
-            }
-        }
-        initialized = base.count
-    }
-    if worst != 0, let index = model.firstIndex(where: { !$0.isFinite }) {
-        throw .notFinite(index: index)
-    }
-    return model
 }

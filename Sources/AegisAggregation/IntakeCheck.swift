@@ -32,7 +32,7 @@ package struct IntakeCheck: Hashable, Sendable {
         guard update.count == parameterCount else {
             throw .wrongShape(expected: parameterCount, actual: update.count)
         }
-        let squared = update.withBytes { sumOfSquares($0) }
+        let squared = update.withBytes { sumOfSquares($0) { update.passed($0) } }
         // Squares of float32 values cannot overflow binary64: only a bad value makes a bad sum.
         guard squared.isFinite else {
             throw .notFinite(index: update.withBytes { firstNotFinite($0) })
@@ -76,7 +76,10 @@ private func firstNotFinite(_ bytes: UnsafeRawBufferPointer) -> Int {
 
 /// The sum of squares in binary64: eight lanes, value i in lane i mod 8, added up in a fixed tree.
 /// The order is part of the protocol: another one gives other last bits, and another verdict.
-func sumOfSquares(_ bytes: UnsafeRawBufferPointer) -> Double {
+/// `passed` hears which values have been read.
+func sumOfSquares(
+    _ bytes: UnsafeRawBufferPointer, passed: (Range<Int>) -> Void = { _ in }
+) -> Double {
     guard let values = bytes.baseAddress else { return 0 }
     let level = aggregation_level_here()
     return withUnsafeTemporaryAllocation(of: Double.self, capacity: blockValues + 8) { scratch in
@@ -91,6 +94,7 @@ func sumOfSquares(_ bytes: UnsafeRawBufferPointer) -> Double {
             for index in count..<padded { block[index] = 0 }
             aggregation_squares(level, block, padded, 1, padded, nil, lanes)
             start += count
+            if start.isMultiple(of: chunkValues) { passed(start - chunkValues..<start) }
         }
         return sum(ofLanes: lanes)
     }

@@ -7,15 +7,25 @@ struct Rows {
     let sources: [UnsafeRawPointer]
     let length: Int
     let execution: Execution
+    /// Where the values come from, to be told how far a pass has got.
+    private let origins: [any UpdateSource]
     private(set) var stages: [Mixing] = []
 
-    init(sources: [UnsafeRawPointer], length: Int, execution: Execution) {
+    init(
+        sources: [UnsafeRawPointer], of origins: [any UpdateSource], length: Int,
+        execution: Execution
+    ) {
         self.sources = sources
+        self.origins = origins
         self.length = length
         self.execution = execution
     }
 
     var count: Int { stages.last?.rows.count ?? sources.count }
+
+    func passed(_ range: Range<Int>) {
+        for origin in origins { origin.passed(range) }
+    }
 
     mutating func append(_ stage: Mixing) { stages.append(stage) }
 
@@ -139,6 +149,7 @@ extension Rows {
                     partial[index * sums + sum] = AegisAggregation.sum(
                         ofLanes: lanes[worker] + 8 * sum)
                 }
+                passed(start..<end)
             }
             for index in 0..<min(wave, chunks - first) {
                 for sum in 0..<sums { totals[sum] += partial[index * sums + sum] }
@@ -163,6 +174,7 @@ extension Rows {
             for start in stride(from: index * run, to: end, by: width) {
                 body(memories[worker], start..<min(start + width, end))
             }
+            passed(index * run..<end)
         }
         return memories
     }

@@ -35,48 +35,55 @@ package enum ServerOptimizer: Hashable, Sendable {
         }
     }
 
-    /// The next parameters and, after them, the next state. `state` is what this or
-    /// `initialState` made.
+    /// Makes the next model of `model`, in place: the parameters and, after them, the state, as
+    /// this or `initialState` made it. A model that an error leaves is no model any more.
     package func apply(
-        base: [Float], aggregate: [Float], state: [Float]
-    ) throws(AggregationError) -> [Float] {
-        precondition(aggregate.count == base.count, "an aggregate has its base's shape")
-        precondition(state.count == stateNames.count * base.count, "a state has its base's shape")
-        if case .average(1) = self {
-            return try AegisAggregation.apply(base: base, aggregate: aggregate)
+        _ aggregate: [Float], to model: inout [Float]
+    ) throws(AggregationError) {
+        precondition(
+            model.count == (1 + stateNames.count) * aggregate.count,
+            "an aggregate has its base's shape, and a state too")
+        aggregate.withUnsafeBufferPointer { aggregate in
+            model.withUnsafeMutableBufferPointer { step(aggregate, $0) }
         }
-        let count = base.count
-        var result = base + state
+        if let index = model.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(index: aggregate.isEmpty ? index : index % aggregate.count)
+        }
+    }
+
+    private func step(
+        _ aggregate: UnsafeBufferPointer<Float>, _ model: UnsafeMutableBufferPointer<Float>
+    ) {
+        let count = aggregate.count
+        // Adding zero makes a negative zero positive.
+        if case .average(1) = self {
+            for index in 0..<count { model[index] = model[index] + aggregate[index] + 0 }
+            return
+        }
         for index in 0..<count {
-            let (x, delta) = (Double(base[index]), Double(aggregate[index]))
+            let (x, delta) = (Double(model[index]), Double(aggregate[index]))
             switch self {
-            case .average(let rate): result[index] = Float(x + rate * delta) + 0
+            case .average(let rate): model[index] = Float(x + rate * delta) + 0
             case .momentum(let rate, let beta):
-                let m = Float(beta * Double(state[index]) + delta) + 0
-                result[index] = Float(x + rate * Double(m)) + 0
-                result[count + index] = m
+                let m = Float(beta * Double(model[count + index]) + delta) + 0
+                model[index] = Float(x + rate * Double(m)) + 0
+                model[count + index] = m
             case .adam(let rate, let beta1, let beta2, let tau):
-                let (m, old) = (
-                    first(state[index], delta, beta1), Double(state[count + index])
-                )
+                let m = first(model[count + index], delta, beta1)
+                let old = Double(model[2 * count + index])
                 let v = Float(beta2 * old + (1 - beta2) * (delta * delta)) + 0
-                result[index] = step(x, rate, m, v, tau)
-                (result[count + index], result[2 * count + index]) = (m, v)
+                model[index] = step(x, rate, m, v, tau)
+                (model[count + index], model[2 * count + index]) = (m, v)
             case .yogi(let rate, let beta1, let beta2, let tau):
-                let (m, old) = (
-                    first(state[index], delta, beta1), Double(state[count + index])
-                )
+                let m = first(model[count + index], delta, beta1)
+                let old = Double(model[2 * count + index])
                 let square = delta * delta
                 let change = (1 - beta2) * square
                 let v = Float(old > square ? old - change : old < square ? old + change : old) + 0
-                result[index] = step(x, rate, m, v, tau)
-                (result[count + index], result[2 * count + index]) = (m, v)
+                model[index] = step(x, rate, m, v, tau)
+                (model[count + index], model[2 * count + index]) = (m, v)
             }
         }
-        if let index = result.firstIndex(where: { !$0.isFinite }) {
-            throw .notFinite(index: index % count)
-        }
-        return result
     }
 
     private func first(_ m: Float, _ delta: Double, _ beta: Double) -> Float {

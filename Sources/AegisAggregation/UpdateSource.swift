@@ -4,6 +4,13 @@ package protocol UpdateSource {
     var count: Int { get }
     /// Lends `count` little-endian float32 values, aligned or not.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result
+    /// A rule has read these values and goes on to others; it may come back to them later. Memory
+    /// that can be had again, a mapped file's, may go meanwhile. Called from any thread.
+    func passed(_ range: Range<Int>)
+}
+
+extension UpdateSource {
+    package func passed(_ range: Range<Int>) {}
 }
 
 extension [Float]: UpdateSource {
@@ -17,12 +24,23 @@ extension [Float]: UpdateSource {
 package struct RawUpdate: UpdateSource {
     package let count: Int
     private let bytes: UnsafeRawBufferPointer
+    private let release: (@Sendable (UnsafeRawBufferPointer) -> Void)?
 
-    /// Nil unless the bytes are a whole number of values.
-    package init?(_ bytes: UnsafeRawBufferPointer) {
+    /// Nil unless the bytes are a whole number of values. `release` gets bytes that won't be needed
+    /// for a while.
+    package init?(
+        _ bytes: UnsafeRawBufferPointer,
+        release: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil
+    ) {
         guard bytes.count.isMultiple(of: 4) else { return nil }
         self.bytes = bytes
+        self.release = release
         count = bytes.count / 4
+    }
+
+    package func passed(_ range: Range<Int>) {
+        release?(
+            UnsafeRawBufferPointer(rebasing: bytes[4 * range.lowerBound..<4 * range.upperBound]))
     }
 
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {

@@ -161,7 +161,7 @@ struct NodeAssembly: Sendable {
                 "address": "\(address)", "participants": "\(surroundings.membership.roster.count)",
                 "height": "\(participant.chain.height)",
             ])
-        StartupPages.release()
+        ProcessMemory.releaseStartupPages()
         surroundings.fetchModels(of: participant.chain)
         try await NodeLoop(
             participant: participant, inbox: inbox, journal: journal, surroundings: surroundings

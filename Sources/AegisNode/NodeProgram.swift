@@ -21,6 +21,7 @@ package struct NodeProgram: Sendable {
 
     /// Returns after SIGTERM or SIGINT.
     package func run() async throws {
+        ProcessMemory.keepHeapSmall()
         // Touches the environment, so it comes before there are threads that read it.
         LinearAlgebra.prepare()
         let renewal = RenewalRequest()

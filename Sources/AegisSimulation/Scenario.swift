@@ -30,15 +30,22 @@ package struct Scenario: Hashable, Sendable, Decodable {
     package let summary: String
     /// Whether there may be more traitors than the mesh bears: then a violation is expected.
     package let isBeyond: Bool
+    /// How often it comes where scenarios share a number of simulations.
+    package let weight: Int
     package let options: [String: Draw]
 
-    private enum CodingKeys: String, CodingKey { case name, summary, beyond, options }
+    private enum CodingKeys: String, CodingKey { case name, summary, beyond, weight, options }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         name = try container.decode(String.self, forKey: .name)
         summary = try container.decode(String.self, forKey: .summary)
         isBeyond = try container.decodeIfPresent(Bool.self, forKey: .beyond) ?? false
+        weight = try container.decodeIfPresent(Int.self, forKey: .weight) ?? 1
+        guard (1...1_000).contains(weight) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .weight, in: container, debugDescription: "a weight from 1 to 1000")
+        }
         options = try container.decode([String: Draw].self, forKey: .options)
         let known = Set(SimulationOptions.fields.map(\.name))
         if let unknown = options.keys.sorted().first(where: { !known.contains($0) }) {
@@ -51,6 +58,7 @@ package struct Scenario: Hashable, Sendable, Decodable {
         self.name = name
         summary = name
         isBeyond = false
+        weight = 1
         self.options = options
     }
 

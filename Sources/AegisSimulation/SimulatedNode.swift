@@ -1,8 +1,9 @@
 import AegisCore
 import AegisProtocol
 
-/// One process of the mesh: its participant while it runs, its disk always.
-struct SimulatedNode {
+/// One process of the mesh: its participant while it runs, its disk always. An object, so that
+/// looking at it copies nothing.
+final class SimulatedNode {
     var id: NodeID
     /// For transcripts: the name in the roster, and which of two processes with one key.
     let name: String
@@ -31,6 +32,20 @@ struct SimulatedNode {
     var training = 0
     /// Its clock's difference from the true time.
     var clockOffset: Int
+
+    init(
+        id: NodeID, name: String, isByzantine: Bool, isFounder: Bool, traitor: Traitor? = nil,
+        disk: SimulatedDisk, isSlow: Bool, clockOffset: Int
+    ) {
+        self.id = id
+        self.name = name
+        self.isByzantine = isByzantine
+        self.isFounder = isFounder
+        self.traitor = traitor
+        self.disk = disk
+        self.isSlow = isSlow
+        self.clockOffset = clockOffset
+    }
 
     var isUp: Bool { participant != nil }
     /// Whether every rule binds it.

@@ -27,12 +27,17 @@ extension Simulation {
             guard let next = perform(effects, at: node) else { return crash(node) }
             if nodes[node].rekeyed != nil { return crash(node) }
             inputs += next
-            if nodes[node].isTrusted, let participant = nodes[node].participant {
-                checker.bound(node, by: participant.bindings)
-                if !participant.isWithinLimits {
-                    checker.fail("I17: \(nodes[node].name) holds more than its limits allow")
-                }
-            }
+            if nodes[node].isTrusted { checkBounds(of: node) }
+        }
+    }
+
+    /// I5, I17.
+    private mutating func checkBounds(of node: Int) {
+        if let bindings = nodes[node].participant?.bindings {
+            checker.bound(node, by: bindings)
+        }
+        if nodes[node].participant?.isWithinLimits == false {
+            checker.fail("I17: \(nodes[node].name) holds more than its limits allow")
         }
     }
 

@@ -1,4 +1,4 @@
-package import AegisCore
+import AegisCore
 import AegisProtocol
 
 /// A whole mesh in one thread on a virtual clock, around the same core that a node runs. Everything

@@ -1,5 +1,6 @@
 import AegisAggregation
 import AegisCore
+import Synchronization
 import Testing
 
 @Suite("The same bits everywhere")
@@ -94,6 +95,22 @@ struct DeterminismTests {
         }
     }
 
+    @Test("sources hear of every value that was read", arguments: aggregators)
+    func passed(_ aggregator: Aggregator) throws {
+        var aggregator = aggregator
+        aggregator.execution = Execution(threads: 2)
+        let readings = updates.map { _ in Reading(Self.length) }
+        let observed = zip(updates, readings).map { update, reading in
+            NodeUpdate(
+                node: update.node, weight: update.weight,
+                values: ObservedUpdate(values: update.values, reading: reading))
+        }
+        #expect(
+            try aggregator.aggregate(observed, reference: reference)
+                == aggregator.aggregate(updates, reference: reference))
+        for reading in readings { #expect(reading.times.allSatisfy { $0 >= 1 }) }
+    }
+
     // xoshiro256** and Fisher-Yates, in Python.
     @Test("buckets come from the seed as another program draws them")
     func buckets() throws {
@@ -103,4 +120,29 @@ struct DeterminismTests {
         #expect(
             rows.map { Int($0[0]).trailingZeroBitCount } == [0, 3, 7, 10, 5, 11, 2, 4, 8, 6, 9, 1])
     }
+}
+
+private final class Reading: Sendable {
+    private let counts: Mutex<[Int]>
+
+    init(_ length: Int) { counts = Mutex([Int](repeating: 0, count: length)) }
+
+    var times: [Int] { counts.withLock { $0 } }
+
+    func passed(_ range: Range<Int>) {
+        counts.withLock { counts in for index in range { counts[index] += 1 } }
+    }
+}
+
+private struct ObservedUpdate: UpdateSource {
+    let values: any UpdateSource
+    let reading: Reading
+
+    var count: Int { values.count }
+
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        values.withBytes(body)
+    }
+
+    func passed(_ range: Range<Int>) { reading.passed(range) }
 }

@@ -119,7 +119,9 @@ struct RuleTests {
         }
         let krum = try aggregate(.krum(byzantine: 0), nodeUpdates([[-0.0], [-0.0], [5]]))
         #expect(krum.map(\.bitPattern) == [0])
-        #expect(try apply(base: [-0.0, 1], aggregate: [-0.0, -1]).map(\.bitPattern) == [0, 0])
+        var model: [Float] = [-0.0, 1]
+        try ServerOptimizer.average(rate: 1).apply([-0.0, -1], to: &model)
+        #expect(model.map(\.bitPattern) == [0, 0])
     }
 
     @Test("a duplicate node and a sum beyond float32 are errors")
@@ -134,7 +136,8 @@ struct RuleTests {
         let most = Float.greatestFiniteMagnitude
         #expect(try aggregate(.mean, nodeUpdates([[most], [most]])) == [most])
         #expect(throws: AggregationError.notFinite(index: 1)) {
-            try apply(base: [1, most], aggregate: [1, most])
+            var model = [1, most]
+            try ServerOptimizer.average(rate: 1).apply([1, most], to: &model)
         }
     }
 

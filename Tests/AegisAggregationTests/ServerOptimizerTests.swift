@@ -9,13 +9,11 @@ struct ServerOptimizerTests {
     ]
 
     private func run(_ optimizer: ServerOptimizer) throws -> [Float] {
-        var parameters = base
-        var state = optimizer.initialState(count: 4)
+        var model = base + optimizer.initialState(count: 4)
         var all: [Float] = []
         for delta in deltas {
-            let next = try optimizer.apply(base: parameters, aggregate: delta, state: state)
-            (parameters, state) = (Array(next[..<4]), Array(next[4...]))
-            all += parameters
+            try optimizer.apply(delta, to: &model)
+            all += model[..<4]
         }
         return all
     }
@@ -66,8 +64,8 @@ struct ServerOptimizerTests {
     @Test("a model that is not finite is refused, with its place")
     func notFinite() {
         #expect(throws: AggregationError.notFinite(index: 1)) {
-            try ServerOptimizer.momentum(rate: 1e300, beta: 0.9).apply(
-                base: [0, 1], aggregate: [0, 1e38], state: [0, 0])
+            var model: [Float] = [0, 1, 0, 0]
+            try ServerOptimizer.momentum(rate: 1e300, beta: 0.9).apply([0, 1e38], to: &model)
         }
     }
 }

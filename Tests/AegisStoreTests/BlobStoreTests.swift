@@ -140,4 +140,35 @@ struct BlobStoreTests {
         #expect(try writer.finish() == half)
         #expect(try store.remove(half) && !store.remove(half))
     }
+
+    @Test("pages of a mapped blob can be given back and are there again")
+    func givenBack() throws {
+        let bytes = (0..<1_000_003).map { UInt8(truncatingIfNeeded: $0 &* 31 + $0 >> 9) }
+        let digest = try store.write(bytes)
+        try store.withMapped(digest) { mapped in
+            #expect(Array(mapped) == bytes)
+            let read = try Self.residentPages(of: mapped)
+            #expect(read >= 240)
+            var start = 0
+            for end in [1, 4_095, 70_001, 70_002, 700_000, mapped.count] {
+                MappedPages.release(UnsafeRawBufferPointer(rebasing: mapped[start..<end]))
+                start = end
+            }
+            let kept = try Self.residentPages(of: mapped)
+            #expect(kept <= 1)
+            #expect(Array(mapped) == bytes)
+        }
+    }
+
+    /// Pages that this process has in memory: bit 63 of the kernel's pagemap entries.
+    private static func residentPages(of bytes: UnsafeRawBufferPointer) throws -> Int {
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        let first = Int(bitPattern: bytes.baseAddress) / page
+        var entries = [UInt64](repeating: 0, count: (bytes.count - 1) / page + 1)
+        let file = open("/proc/self/pagemap", O_RDONLY)
+        defer { close(file) }
+        let size = 8 * entries.count
+        try #require(pread(file, &entries, size, off_t(8 * first)) == size)
+        return entries.count { $0 >> 63 == 1 }
+    }
 }

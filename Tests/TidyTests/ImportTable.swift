@@ -47,9 +47,8 @@ enum ImportTable {
         "AegisNode": shell.union([
             "AegisAPI", "AegisAggregation", "AegisCore", "AegisCrypto", "AegisData",
             "AegisIdentity", "AegisLearning", "AegisPrivacy", "AegisProtocol", "AegisStore",
-            "AegisTelemetry",
-            "AegisTransport", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "UnixSignals",
-            "Yams",
+            "AegisTelemetry", "AegisTransport", "CMalloc", "Logging", "NIOCore", "NIOPosix",
+            "ServiceLifecycle", "UnixSignals", "Yams",
         ]),
         "AegisAdmin": shell.union(nio).union(server).union([
             "AegisAPI", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisPrivacy",
@@ -94,6 +93,7 @@ enum ImportTable {
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
         "CAggregation": "AegisAggregation", "CLearning": "AegisLearning",
         "CNoise": "AegisPrivacy", "CScattering": "AegisLearning", "CZlib": "AegisStore",
+        "CMalloc": "AegisNode",
     ]
 
     /// What a test target needs beyond its module's own imports.

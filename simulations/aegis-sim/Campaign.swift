@@ -1,112 +1,121 @@
 import AegisSimulation
 import Foundation
+import Synchronization
 
-/// One scenario under many seeds, and how that went.
-struct Campaign {
-    struct Failure: Encodable {
-        let seed: UInt64
-        let violation: String
-        let command: String
-        let minimisedCommand: String?
-        /// The transcript of the minimised failure.
-        let transcript: [String]
+/// Scenarios under many seeds, on several threads. The result is that of the simulations one after
+/// the other, as far as they went.
+final class Campaign: Sendable {
+    struct Limits {
+        var failuresMax = 1
+        var seconds: Double?
+        var isMinimising = true
+        var threads = 1
     }
 
-    let scenario: Scenario
+    let order: SimulationOrder
     let plan: SetupPlan
-    private(set) var failures: [Failure] = []
-    private(set) var runs = 0
-    private var events = 0
-    private var heights = 0
-    private var cpuSeconds = 0.0
-    private var trace: UInt64 = 0
-    private var range = SeedRange(first: 0, last: 0)
+    private let limits: Limits
+    private let file: CampaignFile?
+    private let state: Mutex<State>
 
-    init(scenario: Scenario, plan: SetupPlan) {
-        self.scenario = scenario
-        self.plan = plan
+    /// Simulations that one thread does at a time.
+    private static let piece = 16
+
+    private struct State {
+        /// The first that no thread has begun.
+        var begun: Int
+        /// All before it are in the record.
+        var record: CampaignRecord
+        /// Pieces that ended before an earlier one did, by their first simulation.
+        var waiting: [Int: [SimulationOutcome]] = [:]
+        var progress = Progress()
+        let start: Int
+        var savedAt = 0.0
     }
 
-    mutating func run(
-        _ seeds: SeedRange, failuresMax: Int, seconds: Double?, isMinimising: Bool
+    init(
+        _ order: SimulationOrder, plan: SetupPlan, limits: Limits, record: CampaignRecord,
+        file: CampaignFile?
     ) {
-        range = seeds
-        let start = Self.cpuTime
-        for seed in seeds.first...seeds.last {
-            if let seconds, Self.cpuTime - start > seconds { break }
+        self.order = order
+        self.plan = plan
+        self.limits = limits
+        self.file = file
+        state = Mutex(State(begun: record.done, record: record, start: record.done))
+    }
+
+    /// Runs until all is done, enough has failed, or somebody asks to stop.
+    func run() throws -> CampaignRecord {
+        DispatchQueue.concurrentPerform(iterations: limits.threads) { _ in
+            while let (piece, closed) = next() {
+                finish(piece.lowerBound, outcomes(of: piece, without: closed))
+            }
+        }
+        let record = state.withLock { state in
+            state.progress.end()
+            return state.record
+        }
+        try file?.save(record)
+        return record
+    }
+
+    private func next() -> (Range<Int>, closed: [Bool])? {
+        state.withLock { state in
+            guard state.begun < order.count, !StopSignal.isRaised,
+                limits.seconds.map({ state.progress.seconds < $0 }) ?? true
+            else { return nil }
+            let closed = state.record.tallies.map { $0.failures >= limits.failuresMax }
+            guard closed.contains(false) else { return nil }
+            let first = state.begun
+            state.begun = min(order.count, first + Self.piece)
+            return (first..<state.begun, closed)
+        }
+    }
+
+    private func outcomes(of piece: Range<Int>, without closed: [Bool]) -> [SimulationOutcome] {
+        var outcomes: [SimulationOutcome] = []
+        for index in piece {
+            let (number, seed) = order[index]
+            guard !closed[number] else { continue }
+            let scenario = order.scenarios[number]
+            let start = Progress.cpuSeconds
             let report = plan.setup(seed, of: scenario).report()
-            runs += 1
-            events += report.events
-            heights += report.heights
-            trace = (trace ^ report.trace) &* 0x0000_0100_0000_01b3
-            guard let violation = report.violation else { continue }
-            failures.append(failure(report, violation, isMinimising: isMinimising))
-            if failures.count >= failuresMax { break }
+            let seconds = Progress.cpuSeconds - start
+            outcomes.append(
+                SimulationOutcome(
+                    scenario: number, heights: report.heights, events: report.events,
+                    faults: report.faults, trace: report.trace, cpuSeconds: seconds,
+                    failure: report.violation.map {
+                        CampaignFailure(
+                            report, $0, of: scenario, plan: plan,
+                            isMinimising: limits.isMinimising)
+                    }))
         }
-        cpuSeconds = Self.cpuTime - start
+        return outcomes
     }
 
-    private func failure(
-        _ report: SimulationReport, _ violation: String, isMinimising: Bool
-    ) -> Failure {
-        var simplest = report.setup
-        if isMinimising {
-            var minimiser = Minimiser(report)
-            simplest = minimiser.minimised(report.setup)
+    private func finish(_ first: Int, _ outcomes: [SimulationOutcome]) {
+        let saved: CampaignRecord? = state.withLock { state in
+            state.waiting[first] = outcomes
+            while let outcomes = state.waiting.removeValue(forKey: state.record.done) {
+                for outcome in outcomes {
+                    // What a thread did of a scenario that had failed often enough doesn't count.
+                    guard
+                        state.record.tallies[outcome.scenario].failures < limits.failuresMax
+                    else { continue }
+                    state.record.add(outcome)
+                }
+                state.record.done = min(order.count, state.record.done + Self.piece)
+            }
+            let (record, start, seconds) = (state.record, state.start, state.progress.seconds)
+            state.progress.show {
+                record.progress(of: order.count, since: start, seconds: seconds)
+            }
+            guard file != nil, seconds - state.savedAt > 30 else { return nil }
+            state.savedAt = seconds
+            return record
         }
-        var simulation = Simulation(simplest, isRecording: true)
-        _ = simulation.run()
-        return Failure(
-            seed: report.setup.seed, violation: violation,
-            command: plan.command(for: report.setup, of: scenario),
-            minimisedCommand: isMinimising ? plan.command(for: simplest, of: scenario) : nil,
-            transcript: simulation.lines)
-    }
-
-    private static var cpuTime: Double { Double(clock()) / Double(CLOCKS_PER_SEC) }
-
-    private var seedsPerHour: Int {
-        cpuSeconds > 0 ? Int(Double(runs) / cpuSeconds * 3_600) : 0
-    }
-
-    var text: String {
-        var lines = [
-            "\(scenario.name): \(runs) seeds from \(range.first), \(failures.count) failed, "
-                + "\(heights) heights, \(events) events, "
-                + "\(String(format: "%.1f", cpuSeconds)) CPU s (\(seedsPerHour) seeds an hour), "
-                + "trace \(String(trace, radix: 16))"
-        ]
-        for failure in failures {
-            lines += [
-                "", "seed \(failure.seed): \(failure.violation)", "  replay: \(failure.command)",
-            ]
-            if let command = failure.minimisedCommand { lines.append("  minimised: \(command)") }
-            let shown = failure.transcript.suffix(40)
-            lines += ["  the end of it (\(failure.transcript.count) lines):"]
-            lines += shown.map { "    " + $0 }
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let result = Result(
-            scenario: scenario.name, firstSeed: range.first, seeds: runs, heights: heights,
-            events: events, cpuSeconds: cpuSeconds, seedsPerCPUHour: seedsPerHour,
-            trace: String(trace, radix: 16), failures: failures)
-        return String(decoding: try encoder.encode(result), as: UTF8.self)
-    }
-
-    private struct Result: Encodable {
-        let scenario: String
-        let firstSeed: UInt64
-        let seeds: Int
-        let heights: Int
-        let events: Int
-        let cpuSeconds: Double
-        let seedsPerCPUHour: Int
-        let trace: String
-        let failures: [Failure]
+        // Not the last word: the end saves again, and says so where it can't.
+        if let saved { try? file?.save(saved) }
     }
 }

@@ -35,10 +35,8 @@ package struct AggregationDesk: Sendable {
             try aggregator.aggregate(updates)
         }
         let aggregate = aggregation.values
-        let base = try ModelFile.model(request.base, shape: shape, in: blobs)
-        let model = try shape.server.apply(
-            base: Array(base.prefix(shape.parameterCount)), aggregate: aggregate,
-            state: Array(base.dropFirst(shape.parameterCount)))
+        var model = try ModelFile.model(request.base, shape: shape, in: blobs)
+        try shape.server.apply(aggregate, to: &model)
         let result = ComputeResult(
             aggregate: ModelFile.digest(of: aggregate, shape: shape),
             model: try ModelFile.storeModel(model, shape: shape, in: blobs))

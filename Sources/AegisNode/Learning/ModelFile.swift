@@ -56,15 +56,28 @@ package enum ModelFile {
     package static func parameters(
         of digest: Digest, shape: ModelShape, in blobs: BlobStore
     ) throws -> [Float] {
-        Array(try model(digest, shape: shape, in: blobs).prefix(shape.parameterCount))
+        let model = try model(digest, shape: shape, in: blobs)
+        return model.count == shape.parameterCount
+            ? model : Array(model.prefix(shape.parameterCount))
     }
 
     /// All values of a model.
     static func model(
         _ digest: Digest, shape: ModelShape, in blobs: BlobStore
     ) throws -> [Float] {
-        try blobs.withMapped(digest) { bytes in
-            try contents(of: bytes, tensors: shape.modelTensors).values(of: bytes)
+        let reader = try blobs.reader(digest)
+        let start = try reader.withMapped { bytes in
+            try contents(of: bytes, tensors: shape.modelTensors).valuesStart
+        }
+        let count = (Int(reader.byteCount) - start) / 4
+        // Read, not copied from the map: its pages would count beside the copy.
+        return try [Float](unsafeUninitializedCapacity: count) { values, initialized in
+            let bytes = UnsafeMutableRawBufferPointer(
+                start: values.baseAddress, count: 4 * count)
+            guard try reader.read(into: bytes, at: UInt64(start)) == bytes.count else {
+                throw UpdateFault.notSafetensors("it ends before its last value")
+            }
+            initialized = count
         }
     }
 
@@ -76,7 +89,7 @@ package enum ModelFile {
         try blobs.withMapped(digest) { bytes in
             let contents = try contents(of: bytes, tensors: shape.tensors)
             let values = UnsafeRawBufferPointer(rebasing: bytes[contents.valuesStart...])
-            guard let update = RawUpdate(values) else {
+            guard let update = RawUpdate(values, release: MappedPages.release) else {
                 throw UpdateFault.notSafetensors("its values are no whole number of floats")
             }
             return try body(update)
@@ -91,11 +104,12 @@ package enum ModelFile {
             try blobs.withMapped(digest) { bytes in
                 let step = Int(ProtocolLimits.chunkBytes)
                 for start in stride(from: 0, to: bytes.count, by: step) {
+                    let chunk = UnsafeRawBufferPointer(
+                        rebasing: bytes[start..<min(start + step, bytes.count)])
                     var hash = SHA256()
-                    hash.update(
-                        UnsafeRawBufferPointer(
-                            rebasing: bytes[start..<min(start + step, bytes.count)]))
+                    hash.update(chunk)
                     chunks.append(hash.finalize())
+                    MappedPages.release(chunk)
                 }
             }
         }

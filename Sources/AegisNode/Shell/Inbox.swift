@@ -1,10 +1,10 @@
 import AegisCore
-import AegisProtocol
+package import AegisProtocol
 import Synchronization
 
 /// The one queue in front of the protocol core. What this node itself produces is always taken;
 /// what peers send is taken while there is room, and refused (so they retry) when there is not.
-final class Inbox: Sendable {
+package final class Inbox: Sendable {
     /// Statements of peers that may wait. At 250 bytes to 300 KB each, a bound on memory and on
     /// the time until a vote is looked at.
     static let peerInputsMax = 4_096
@@ -12,7 +12,7 @@ final class Inbox: Sendable {
     /// height is a dozen statements.
     static let inputsOfOnePeerMax = 512
 
-    let inputs: AsyncStream<Input>
+    package let inputs: AsyncStream<Input>
     private let continuation: AsyncStream<Input>.Continuation
     private let waiting = Mutex(Waiting())
 
@@ -21,7 +21,7 @@ final class Inbox: Sendable {
         var byPeer: [NodeID: Int] = [:]
     }
 
-    init() {
+    package init() {
         (inputs, continuation) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
     }
 

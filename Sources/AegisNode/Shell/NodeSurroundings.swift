@@ -59,10 +59,11 @@ final class NodeSurroundings: Surroundings {
             membership: parts.membership, status: parts.status, logger: parts.logger)
         self.events = events
         let (client, blobs, computing) = (parts.client, parts.blobs, computing)
-        fetcher = UpdateFetcher(inbox: parts.inbox) { request in
+        fetcher = UpdateFetcher(inbox: parts.inbox) { request, moved in
             let blob = request.statement.blob
             try await client.download(
-                blob: blob.digest, byteCount: blob.byteCount, from: request.from, into: blobs)
+                blob: blob.digest, byteCount: blob.byteCount, from: request.from, into: blobs
+            ) { _ in moved() }
             try await computing.run { try desk.check(request) }
         } failed: { request, error in
             // Two updates with the same bytes, each on its way: the second finds the first's blob.
