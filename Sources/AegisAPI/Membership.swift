@@ -8,11 +8,15 @@ package struct JoinTokenCreated: Codable, Sendable, Equatable {
     package var admin: String
     /// host:port of members' mesh listeners: whoever joins a mesh that runs dials one of these.
     package var peers: [String]?
+    package var kind: JoinTokenView.Kind
+    package var usesMax: Int
 
     package init(
         id: String, name: String, token: String, expiresAt: String, admin: String,
-        peers: [String]? = nil
+        peers: [String]? = nil, kind: JoinTokenView.Kind = .participant, usesMax: Int = 1
     ) {
+        self.kind = kind
+        self.usesMax = usesMax
         self.peers = peers
         self.id = id
         self.name = name
@@ -23,10 +27,28 @@ package struct JoinTokenCreated: Codable, Sendable, Equatable {
 }
 
 package struct JoinTokenView: Codable, Sendable, Equatable {
-    package enum State: String, Codable, Sendable { case unused, used, expired, revoked }
+    /// `used`: by as many nodes as may use it.
+    package enum State: String, Codable, Sendable, CaseIterable {
+        case unused, used, expired, revoked
+        case partlyUsed = "partly-used"
+    }
+
+    /// What a token lets a node become.
+    package enum Kind: String, Codable, Sendable, CaseIterable {
+        case participant
+        /// Watches: no vote, no updates, no models.
+        case observer
+        /// A member whose key is lost, under a new one.
+        case replacement
+    }
 
     package var id: String
+    /// Empty where each node names itself.
     package var name: String
+    package var kind: Kind
+    /// How many nodes may use it, and how many have.
+    package var usesMax: Int
+    package var uses: Int
     package var state: State
     package var createdAt: String
     package var createdBy: String
@@ -36,8 +58,12 @@ package struct JoinTokenView: Codable, Sendable, Equatable {
 
     package init(
         id: String, name: String, state: State, createdAt: String, createdBy: String,
-        expiresAt: String, usedBy: String?, purpose: String? = nil
+        expiresAt: String, usedBy: String?, purpose: String? = nil, kind: Kind = .participant,
+        usesMax: Int = 1, uses: Int = 0
     ) {
+        self.kind = kind
+        self.usesMax = usesMax
+        self.uses = uses
         self.id = id
         self.name = name
         self.state = state

@@ -20,6 +20,28 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     package var notCoSigned: [String]?
     /// Where two values were certified: the node has stopped for good.
     package var forkHeight: UInt64?
+    /// Why it can't take part in a decision now; none where it can. Absent from older nodes.
+    package var notReady: [String]?
+    /// The other members, as it finds them.
+    package var peers: [Peer]?
+
+    package struct Peer: Codable, Hashable, Sendable {
+        package var name: String
+        /// Why it counts as away; absent where it answers.
+        package var away: String?
+        /// The newest version of the mesh's protocol that it speaks.
+        package var protocolVersion: Int?
+        package var program: String?
+
+        package init(
+            name: String, away: String?, protocolVersion: Int? = nil, program: String? = nil
+        ) {
+            self.name = name
+            self.away = away
+            self.protocolVersion = protocolVersion
+            self.program = program
+        }
+    }
 
     package enum State: String, Codable, Sendable, CaseIterable {
         case idle, training, agreeing, syncing, stopped

@@ -1,3 +1,4 @@
+import AegisCore
 import AegisCrypto
 import AegisIdentity
 import AegisProtocol
@@ -60,9 +61,15 @@ package struct AdminNode: Sendable {
         observer = MeshObserver(
             desk: desk, calls: MeshClientCalls(client), blobs: blobs, logger: logger,
             witness: witness, afterLook: feed.publish)
+        let runs = RunDesk(
+            database: database, observer: observer, blobs: blobs, commands: commands)
         server = try MeshServer(
             MeshServer.Configuration(address: meshAddress, mesh: folder.mesh), identity: tls,
-            handler: FoundingEndpoints(desk: desk, logger: logger),
+            handler: FoundingEndpoints(
+                desk: desk,
+                replacements: ReplacementDesk(
+                    founding: desk, runs: runs, observer: observer, logger: logger),
+                logger: logger),
             policy: { _ in .stranger }, eventLoopGroup: group, logger: logger)
         users = UserDesk(
             database: database, authority: folder.authority,
@@ -73,9 +80,7 @@ package struct AdminNode: Sendable {
             metrics: metrics, logger: logger)
         let desks = Desks(
             mesh: folder.mesh, founding: desk,
-            runs: RunDesk(
-                database: database, observer: observer, blobs: blobs,
-                commands: commands),
+            runs: runs,
             datasets: DatasetDesk(database: database, observer: observer), users: users,
             observer: observer, feed: feed, metrics: metrics, listen: settings.listen)
         let port = BoundPort()

@@ -19,12 +19,21 @@ struct NodeAssembly: Sendable {
     private let bindings: BindingStore
     private let rotation: LeafRotation
     private let monitor: MonitorServer?
+    private let owner: OwnerDesk
+    private let watch: PeerWatch
     private let logger: Logger
+
+    /// Why a node serves no longer.
+    enum Ending: Sendable {
+        case stopped
+        /// The mesh knows it by another key, which lies ready in its folder.
+        case keyReplaced
+    }
 
     init(
         directory: NodeDirectory, configuration: NodeConfiguration, identity: IdentityKey,
         genesis: Genesis, leaves: LeafIssuer, leaf: LeafInUse, renewal: RenewalRequest,
-        group: any EventLoopGroup, logger: Logger
+        hello: MeshHello, group: any EventLoopGroup, logger: Logger
     ) throws {
         let node = identity.publicKey
         let rules = MeshRules(
@@ -33,11 +42,10 @@ struct NodeAssembly: Sendable {
         let database = try NodeDatabase(path: directory.databasePath)
         let blobs = try BlobStore(directory: directory.blobsPath)
         let isJournalMissing = access(directory.journalPath, F_OK) != 0
-        journal = NodeJournal(
-            journal: try Self.openJournal(directory.journalPath, node: node),
-            signer: EnvelopeSigner(identity))
-        let durable = try Self.restore(
-            rules, database: database, journal: journal, isJournalMissing: isJournalMissing)
+        journal = try Self.journal(directory.journalPath, of: identity)
+        let (durable, claims) = try Self.restore(
+            rules, database: database, journal: journal, isJournalMissing: isJournalMissing,
+            name: configuration.name)
         participant = try Participant(
             configuration: ParticipantConfiguration(
                 node: node, rules: rules, seed: UInt64(MachineClock.now.nanoseconds)),
@@ -45,20 +53,21 @@ struct NodeAssembly: Sendable {
         let others = durable.chain.roster.members.map(\.node).filter { $0 != node }
         bindings = try BindingStore(of: others + [rules.admin], in: database)
         let client = MeshClient(
-            identity: leaf.leaf, bindings: bindings.memory, eventLoopGroup: group)
+            identity: leaf.leaf, bindings: bindings.memory, eventLoopGroup: group,
+            authorities: try directory.authorities(configuration))
         let mail = PeerMail(to: others, through: client, inbox: inbox)
         let membership = MeshMembership(rules, chain: durable.chain, bindings: bindings.memory)
         let status = StatusBoard(node: node.text, name: configuration.name)
-        let history = RunHistory(
-            rules: rules, database: database, blobs: blobs, status: status,
-            evaluator: Evaluator(configuration, blobs: blobs),
-            worker: Worker(niceness: 5), roundsKept: configuration.roundsKept, logger: logger)
-        try history.restore(durable.chain)
+        watch = PeerWatch(of: node, in: membership, through: client, own: hello, mail: mail)
+        let readiness = Readiness(
+            status: status, membership: membership, node: node, watch: watch)
         let trainer = try TrainingDesk(
             node: node, ledgers: LedgerFile(path: directory.ledgerPath(configuration)),
-            database: database, blobs: blobs, configuration, status: status)
-        try history.clear(
-            durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
+            database: database, blobs: blobs, configuration, claims: claims, status: status)
+        trainer.tellOfLostLedgers(logger)
+        let history = try RunHistory(
+            rules: rules, database: database, blobs: blobs, status: status, configuration,
+            durable, trainer: trainer, logger: logger)
         surroundings = NodeSurroundings(
             .init(
                 inbox: inbox, rules: rules, membership: membership, node: node, client: client,
@@ -66,38 +75,47 @@ struct NodeAssembly: Sendable {
                 trainer: trainer, history: history,
                 evidence: EvidenceKeeper(durable.records), logger: logger))
         server = try Self.server(
-            for: surroundings, at: try configuration.listeningAddress, leaf: leaf,
-            joins: JoinDesk(
-                membership: membership, inbox: inbox, node: node,
-                genesis: try directory.genesisBytes(), leaf: leaf),
-            group: group)
+            for: surroundings, directory, configuration, leaf: leaf, readiness: readiness,
+            hello: hello, group: group)
         rotation = LeafRotation(
             issuer: leaves, server: server, client: client, current: leaf, request: renewal,
             logger: logger)
         monitor = try NodeMonitor(
-            status: status, membership: membership, node: node, mail: mail, leaf: leaf
+            status: status, membership: membership, leaf: leaf, readiness: readiness
         ).server(listening: configuration.monitor, group: group, logger: logger)
+        owner = OwnerDesk(
+            directory: leaves.directory, identity: identity, membership: membership, inbox: inbox,
+            client: client, database: database,
+            mayBecome: { directory.isCertified(configuration, $0) }, logger: logger)
         self.rules = rules
         self.logger = logger
     }
 
     private static func server(
-        for surroundings: NodeSurroundings, at address: MeshAddress, leaf: LeafInUse,
-        joins: JoinDesk, group: any EventLoopGroup
+        for surroundings: NodeSurroundings, _ directory: NodeDirectory,
+        _ configuration: NodeConfiguration, leaf: LeafInUse, readiness: Readiness,
+        hello: MeshHello, group: any EventLoopGroup
     ) throws -> MeshServer {
         let membership = surroundings.membership
+        let joins = JoinDesk(
+            membership: membership, inbox: surroundings.inbox, node: surroundings.node,
+            genesis: try directory.genesisBytes(), leaf: leaf)
         return try MeshServer(
-            .init(address: address, mesh: surroundings.rules.mesh), identity: leaf.leaf,
+            .init(
+                address: try configuration.listeningAddress, mesh: surroundings.rules.mesh,
+                authorities: try directory.authorities(configuration)),
+            identity: leaf.leaf,
             blobs: surroundings.blobs,
             handler: MeshEndpoints(
                 inbox: surroundings.inbox, mail: surroundings.mail,
                 database: surroundings.database, status: surroundings.status,
-                events: surroundings.events, membership: membership, joins: joins),
+                events: surroundings.events, membership: membership, joins: joins,
+                readiness: readiness, hello: hello),
             policy: { membership.verdict(on: $0, now: MachineClock.wallMilliseconds) },
             eventLoopGroup: group, logger: surroundings.logger)
     }
 
-    func run() async throws {
+    func run() async throws -> Ending {
         var addresses: [NodeID: MeshAddress] = [:]
         let membership = surroundings.membership
         membership.onRemoval { [server] in server.closeConnections(of: $0) }
@@ -105,35 +123,49 @@ struct NodeAssembly: Sendable {
             addresses[entry.node] = MeshAddress(entry.address)
         }
         await surroundings.client.setPeers(addresses)
+        var parts: [@Sendable () async throws -> Void] = [
+            { try await server.run() }, { try await surroundings.mail.run() },
+            { try await rotation.run() }, { try await watch.run() }, rememberBindings, decide,
+        ]
+        if let monitor { parts.append { try await monitor.run() } }
+        let ending: Ending
         do {
-            try await withThrowingTaskGroup { group in
-                group.addTask { try await server.run() }
-                group.addTask { try await surroundings.mail.run() }
-                group.addTask { try await rotation.run() }
-                group.addTask { try await rememberBindings() }
-                if let monitor { group.addTask { try await monitor.run() } }
-                group.addTask {
-                    let address = try await server.boundAddress
-                    logger.info(
-                        "serving",
-                        metadata: [
-                            "address": "\(address)", "participants": "\(membership.roster.count)",
-                            "height": "\(participant.chain.height)",
-                        ])
-                    ProcessMemory.releaseStartupPages()
-                    try await NodeLoop(
-                        participant: participant, inbox: inbox, journal: journal,
-                        surroundings: surroundings
-                    ).run()
+            ending = try await withThrowingTaskGroup(of: Ending.self) { group in
+                for part in parts {
+                    group.addTask {
+                        try await part()
+                        return .stopped
+                    }
                 }
-                try await group.next()
-                group.cancelAll()
+                group.addTask {
+                    try await owner.run()
+                    return .keyReplaced
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? .stopped
             }
         } catch {
             await stop()
             throw error
         }
         await stop()
+        return ending
+    }
+
+    /// The loop, once the others can reach this node.
+    private func decide() async throws {
+        let address = try await server.boundAddress
+        logger.info(
+            "serving",
+            metadata: [
+                "address": "\(address)", "participants": "\(surroundings.membership.roster.count)",
+                "height": "\(participant.chain.height)",
+            ])
+        ProcessMemory.releaseStartupPages()
+        surroundings.fetchModels(of: participant.chain)
+        try await NodeLoop(
+            participant: participant, inbox: inbox, journal: journal, surroundings: surroundings
+        ).run()
     }
 
     /// Ends with the group only: the stream is never finished.
@@ -149,35 +181,30 @@ struct NodeAssembly: Sendable {
         logger.info("stopped")
     }
 
-    private static func openJournal(_ path: String, node: NodeID) throws -> SafetyJournal {
-        if access(path, F_OK) == 0 { return try SafetyJournal(opening: path, node: node) }
-        return try SafetyJournal.create(at: path, node: node)
+    private static func journal(
+        _ path: String, of identity: IdentityKey
+    ) throws -> NodeJournal {
+        let node = identity.publicKey
+        let journal =
+            access(path, F_OK) == 0
+            ? try SafetyJournal(opening: path, node: node)
+            : try SafetyJournal.create(at: path, node: node)
+        return NodeJournal(journal: journal, signer: EnvelopeSigner(identity))
     }
 
     /// Replays the commits on the disk and hands the core its own signatures back.
     private static func restore(
-        _ rules: MeshRules, database: NodeDatabase, journal: NodeJournal, isJournalMissing: Bool
-    ) throws -> DurableState {
-        var chain = rules.initialState
-        var before: ChainState?
-        var tip: CommitRecord?
-        while true {
-            let batch = try database.commits(
-                from: chain.height + 1, count: CommitList.countMax)
-            guard !batch.isEmpty else { break }
-            for bytes in batch {
-                let record = try CommitRecord(decoding: bytes)
-                before = chain
-                chain = try rules.replay(CollectionOfOne(record), from: chain)
-                tip = record
-            }
-        }
+        _ rules: MeshRules, database: NodeDatabase, journal: NodeJournal, isJournalMissing: Bool,
+        name: String
+    ) throws -> (DurableState, SpendingClaims) {
+        let replayed = try MembershipAct.replay(rules, database, claimsOf: name)
         // A node that has decided things and has no journal doesn't know what it signed.
-        return DurableState(
-            chain: chain, tip: tip, beforeTip: before,
-            final: try final(chain, before: before, rules, database),
+        let durable = DurableState(
+            chain: replayed.chain, tip: replayed.tip, beforeTip: replayed.before,
+            final: try final(replayed.chain, before: replayed.before, rules, database),
             records: try journal.restore(),
-            isJournalLost: isJournalMissing && chain.height > 0)
+            isJournalLost: isJournalMissing && replayed.chain.height > 0)
+        return (durable, replayed.claims)
     }
 
     /// The last final height that was stored. Only of the tip are the co-signatures looked at

@@ -1,4 +1,4 @@
-import AegisCore
+package import AegisCore
 package import AegisIdentity
 import AegisStore
 import AegisTransport
@@ -25,6 +25,8 @@ package enum NodeError: Error, Sendable {
     case genesisRefused(GenesisError)
     /// What the mesh will not decide about this node, or has not.
     case membershipRefused(String)
+    /// The new key is on the disk, and the running node goes on asking.
+    case keyChangeUndecided(NodeID)
     case slice(String)
 }
 
@@ -55,6 +57,9 @@ package struct FailureReport: Sendable {
         case MeshServerError.notListening(let address, let reason):
             message = "can't listen on \(address): \(reason)"
             hint = "free the port, or change listen in node.yaml"
+        case let error as OrganisationFileError:
+            message = "tls in node.yaml: \(error)"
+            hint = "docs/OPERATIONS.md says how such a certificate is made: aegis-node identity"
         case let error as ConfigurationError:
             message = "node.yaml: \(error)"
             hint = "correct the file, then start again"
@@ -105,6 +110,11 @@ package struct FailureReport: Sendable {
                 "ask the admin for a way to join the running mesh"
             )
         case .membershipRefused(let reason): ("the mesh does not take this: \(reason)", nil)
+        case .keyChangeUndecided(let node):
+            (
+                "the mesh has not decided within 90 s that this node is \(node.short) from now on",
+                "the running node goes on asking and then changes by itself; its log says more"
+            )
         case .genesisRefused(let error): ("the genesis is not acceptable: \(error)", nil)
         case .slice(let text): ("--slice \(text) is not I/N with 0 <= I < N", nil)
         }
@@ -149,6 +159,8 @@ package struct FailureReport: Sendable {
             "ask the admin for a new token: aegis token create"
         case "wrong-founding", "other-mesh", "foreign-mesh":
             "the token is of another mesh than the one at --admin"
+        case "not-ready":
+            "the mesh replaces or evicts one participant a day at most: aegis mesh members"
         case "name-taken": "ask the admin for a token with another name"
         default: nil
         }

@@ -4,7 +4,7 @@ import AegisIdentity
 import AegisLearning
 import AegisProtocol
 import AegisStore
-import AegisTransport
+package import AegisTransport
 package import Logging
 import NIOCore
 import NIOPosix
@@ -65,15 +65,23 @@ package struct NodeService: Service {
     let directory: NodeDirectory
     let logger: Logger
     let renewal: RenewalRequest
+    let hello: MeshHello
 
-    /// `renewal` lets the caller ask for a new TLS key while the node runs.
+    /// `renewal` lets the caller ask for a new TLS key while the node runs; `spoken` makes it one
+    /// of another version, as far as versions differ.
     package init(
-        directory: NodeDirectory, logger: Logger, renewal: RenewalRequest = RenewalRequest()
+        directory: NodeDirectory, logger: Logger, renewal: RenewalRequest = RenewalRequest(),
+        spoken: ClosedRange<Int> = MeshVersion.spoken
     ) {
+        hello = MeshHello(
+            spoken: spoken, capabilities: Self.capabilities, program: NodeVersion.text)
         self.directory = directory
         self.logger = logger
         self.renewal = renewal
     }
+
+    /// What a peer may be sent once it says that it can take it.
+    private static let capabilities = ["rotate-key"]
 
     /// Keeps the first failure as it was thrown, for the program's last words.
     final class Outcome: Sendable {
@@ -105,11 +113,24 @@ package struct NodeService: Service {
         let identityDirectory = try directory.identityDirectory()
         let lock = try ProcessLock(directory: directory.path)
         defer { withExtendedLifetime(lock) {} }
+        try KeySuccession.resume(in: directory)
+        while try await serve(as: try identityDirectory.key(), identityDirectory) == .keyReplaced {
+            try Task.checkCancellation()
+            try KeySuccession.complete(in: directory)
+        }
+    }
+
+    /// Until it is told to stop, or the mesh knows this node by another key.
+    private func serve(
+        as identity: IdentityKey, _ identityDirectory: IdentityDirectory
+    ) async throws -> NodeAssembly.Ending {
         let configuration = try directory.configuration()
-        let identity = try identityDirectory.key()
         let founding = try directory.founding()
         let leaves = LeafIssuer(
-            identity: identity, mesh: founding.statement.mesh, directory: identityDirectory)
+            identity: identity, mesh: founding.statement.mesh, directory: identityDirectory,
+            organisation: { [directory] in
+                try directory.organisationChain(configuration, of: identity.publicKey)
+            })
         let tls = try leaves.issue()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var logger = logger
@@ -120,9 +141,10 @@ package struct NodeService: Service {
             let assembly = try NodeAssembly(
                 directory: directory, configuration: configuration, identity: identity,
                 genesis: genesis, leaves: leaves, leaf: LeafInUse(tls), renewal: renewal,
-                group: group, logger: logger)
-            try await assembly.run()
+                hello: hello, group: group, logger: logger)
+            let ending = try await assembly.run()
             try? await group.shutdownGracefully()
+            return ending
         } catch {
             try? await group.shutdownGracefully()
             throw error

@@ -19,6 +19,13 @@ package struct ProcessFigures: Sendable {
             openDescriptors: descriptorCount)
     }
 
+    /// The most resident memory this process has had, in units of 2²⁰ bytes.
+    package static var peakResidentMegabytes: Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Double(usage.ru_maxrss) / 1_024
+    }
+
     private static var residentPages: Double? {
         guard let file = fopen("/proc/self/statm", "r") else { return nil }
         defer { fclose(file) }

@@ -8,7 +8,7 @@ enum MeshTLS {
     /// verification callback, which replaces all of BoringSSL's checks.
     static func serverContext(_ identity: TLSIdentity) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: [.certificate(try certificate(identity.leafDER))],
+            certificateChain: try chain(identity),
             privateKey: .privateKey(try privateKey(identity)))
         configuration.minimumTLSVersion = .tlsv13
         configuration.certificateVerification = .noHostnameVerification
@@ -34,11 +34,20 @@ enum MeshTLS {
         configuration.minimumTLSVersion = .tlsv13
         configuration.certificateVerification = .noHostnameVerification
         configuration.trustRoots = .certificates([])
-        configuration.certificateChain = [.certificate(try certificate(identity.leafDER))]
+        configuration.certificateChain = try chain(identity)
         configuration.privateKey = .privateKey(try privateKey(identity))
         configuration.applicationProtocols = ["http/1.1"]
         configuration.shutdownTimeout = TransportLimits.closeTimeout
         return configuration
+    }
+
+    /// The leaf, then what an organisation says of the identity behind it.
+    private static func chain(
+        _ identity: TLSIdentity
+    ) throws -> [NIOSSLCertificateSource] {
+        try ([identity.leafDER] + (identity.organisation?.certificates ?? [])).map {
+            .certificate(try certificate($0))
+        }
     }
 
     static func certificate(_ bytes: [UInt8]) throws -> NIOSSLCertificate {

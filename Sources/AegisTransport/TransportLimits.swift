@@ -37,6 +37,8 @@ package enum TransportLimits {
     /// How long a peer may take to say goodbye. A dead one never does, and a node that stops would
     /// wait for it.
     package static let closeTimeout = TimeAmount.milliseconds(500)
+    /// How long an answer to what is no HTTP has to leave before the connection is closed.
+    package static let lastAnswer = TimeAmount.milliseconds(100)
     /// How long requests under way at a stop may take before their connections are closed.
     package static let lastRequests = Duration.milliseconds(500)
     package static let callTimeout = TimeAmount.seconds(10)

@@ -30,7 +30,7 @@ import Testing
         #expect(participants.map(\.entry.node) == [node.identity.publicKey])
         #expect(participants.map(\.entry.address) == ["127.0.0.1:9001"])
         let grant = try #require(try await mesh.database.grants().first)
-        #expect(grant.grant.usedBy == node.identity.publicKey)
+        #expect(grant.users == [node.identity.publicKey])
     }
 
     @Test("the same node with the same token again gets the same answer and changes nothing")
@@ -83,7 +83,50 @@ import Testing
         }
         #expect(answer == "foreign-mesh")
         #expect(try await mesh.database.participants().count == 1)
-        #expect(try await mesh.database.grants().filter { $0.grant.usedBy == nil }.count == 1)
+        #expect(try await mesh.database.grants().filter(\.users.isEmpty).count == 1)
+    }
+
+    @Test("a token for two lets two in, under names of their own, and no third")
+    func tokenForTwo() async throws {
+        let mesh = try TestMesh()
+        let token = try await mesh.desk.createToken(
+            name: "", seconds: 60, limits: TokenLimits(uses: 2), by: "admin", now: noon)
+        func join(_ name: String) async throws -> TestNode {
+            let node = try TestNode(mesh: mesh.founding.statement.mesh)
+            let body = try node.request(
+                with: token, offer: mesh.desk.offer(now: noon).encoded, name: name)
+            let given = try await mesh.desk.join(
+                body, clientTLSKey: node.tls.spkiDigest, now: noon)
+            #expect(given == name)
+            return node
+        }
+        #expect(await problem { _ = try await join("") } == "invalid-name")
+        let first = try await join("north")
+        #expect(try await mesh.database.grants().first?.users == [first.identity.publicKey])
+        #expect(await problem { _ = try await join("north") } == "name-taken")
+        // Asking again uses nothing.
+        let again = try first.request(
+            with: token, offer: mesh.desk.offer(now: noon).encoded, name: "north")
+        #expect(
+            try await mesh.desk.join(again, clientTLSKey: first.tls.spkiDigest, now: noon)
+                == "north")
+        _ = try await join("south")
+        #expect(await problem { _ = try await join("east") } == "token-used")
+        #expect(
+            try await mesh.database.participants().map(\.entry.name) == ["north", "south"])
+        #expect(try await !mesh.database.revokeGrant(token.id, at: noon))
+    }
+
+    @Test("before the founding there is nobody to watch or to replace")
+    func kindsBeforeFounding() async throws {
+        let mesh = try TestMesh()
+        for kind in [TokenLimits.Kind.observer, .replacement] {
+            await #expect(throws: Problem.self) {
+                try await mesh.desk.createToken(
+                    name: "north", seconds: 60, limits: TokenLimits(kind: kind), by: "admin",
+                    now: noon)
+            }
+        }
     }
 
     @Test("a request with a key that isn't the connection's, a stale nonce or garbage is refused")

@@ -218,9 +218,9 @@ struct AddressTests {
             ("[::1]:65535", "::1", 65_535), ("localhost:80", "localhost", 80),
         ])
     func accepted(text: String, host: String, port: Int) throws {
-        let address = try #require(NodeAddress(text))
+        let address = try #require(MeshAddress(dialled: text))
         #expect(address.host == host)
-        #expect(Int(address.port) == port)
+        #expect(address.port == port)
         #expect(address.description == text)
     }
 
@@ -232,7 +232,7 @@ struct AddressTests {
             "host:٣", String(repeating: "a", count: 254) + ":80",
         ])
     func refused(text: String) {
-        #expect(NodeAddress(text) == nil)
+        #expect(MeshAddress(dialled: text) == nil)
     }
 
     @Test("names are what fits a label, a file and a table")

@@ -153,6 +153,20 @@ struct ConductTests {
         await honest.client.shutdown()
     }
 
+    @Test("who sends what is no HTTP is told so and closed, long before an idle peer would be")
+    func malformedHead() async throws {
+        let (north, fool) = (try Participant(), try Participant())
+        try await withServer(north.identity, handler: RecordingHandler()) { server, address in
+            let (answer, took) = try await openssl(
+                fool.identity, address,
+                "printf 'G\\x01RBAGE\\r\\n\\r\\n'; for i in {1..80}; do sleep 0.5; echo; done")
+            #expect(!answer.contains("HTTP/1.1 200"), "\(answer.prefix(100))")
+            // Half of the time after which the sender would give up by itself.
+            #expect(took < .seconds(20))
+            try await eventually { !server.connectedNodes.contains(fool.node) }
+        }
+    }
+
     @Test("after failures the wait doubles to its limit, with jitter over nine tenths of it")
     func backOff() {
         var generator = SystemRandomNumberGenerator()

@@ -143,6 +143,18 @@ at_one_height() {
 # After the end of a run: nothing is left for the mesh to decide.
 audit_is_signed() { aegis audit head --output json | jq -e '.witnessed.sequence == .sequence'; }
 
+# take_ports NAME: for a node that joins later, or elsewhere.
+take_ports() {
+    take_port
+    node_ports[$1]=$port
+    take_port
+    monitor_ports[$1]=$port
+}
+
+# What a node's plain listener says of its readiness.
+ready_of() { curl --silent --max-time 3 "http://127.0.0.1:${monitor_ports[$1]}/readyz"; }
+says() { ready_of "$1" | grep -q "$2"; }
+
 serves() { (exec 3<>"/dev/tcp/127.0.0.1/${node_ports[$1]}") 2>/dev/null; }
 
 # SIGTERM, and wait. Its exit status, and in $stop_seconds how long it took.

@@ -37,16 +37,6 @@ join_live() {
         --monitor "127.0.0.1:${monitor_ports[$1]}"
 }
 
-take_ports() {
-    take_port
-    node_ports[$1]=$port
-    take_port
-    monitor_ports[$1]=$port
-}
-
-ready_of() { curl --silent --max-time 3 "http://127.0.0.1:${monitor_ports[$1]}/readyz"; }
-says() { ready_of "$1" | grep -q "$2"; }
-
 used_token_is_refused() {
     refused_with 'token-used|TokenUsed|used' "$programs/aegis-node" join --token "$1" \
         --peer "127.0.0.1:${node_ports[north]}" --dir "$work/$part/thief" \

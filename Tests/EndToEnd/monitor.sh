@@ -30,7 +30,7 @@ is_not_ready() { [ "$(status_of /readyz)" = 503 ]; }
 
 names_who_is_away() {
     monitored north /readyz |
-        grep -qE '^1 of 3 participants reachable, 2 decide; away: .*lakeside'
+        grep -qE '^not ready: reaches 1 of 3, needs 2; away: .*lakeside \('
 }
 
 # The leaf a node presents now.
@@ -63,6 +63,6 @@ stop_process lakeside
 stop_process riverside
 run_file "$work/$part/away.yaml" away 3 1000
 submit "$work/$part/away.yaml" >/dev/null
-check "a node without a quorum is not ready" eventually 30 is_not_ready
-check "and says who is away" eventually 30 names_who_is_away
+check "a node without a quorum says within 5 s that it is not ready" eventually 5 is_not_ready
+check "and who is away" names_who_is_away
 check "it is still healthy" status_is /healthz 200

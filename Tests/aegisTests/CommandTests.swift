@@ -26,6 +26,35 @@ import aegis
         #expect(throws: Failure.self) { try wrong.request() }
     }
 
+    @Test("token create for several, to watch, and to replace a lost key")
+    func tokenKinds() throws {
+        func body(_ arguments: String...) throws -> APIRequest {
+            try parse(["token", "create"] + arguments, as: TokenCreate.self).request()
+        }
+        let hour = JSONValue.integer(3_600)
+        #expect(
+            try body("--uses", "5")
+                == .post(
+                    "/join-tokens", .object(["uses": .integer(5), "expires_seconds": hour])))
+        #expect(
+            try body("--name", "north", "--observer")
+                == .post(
+                    "/join-tokens",
+                    .object(["name": "north", "kind": "observer", "expires_seconds": hour])))
+        #expect(
+            try body("--replaces", "north")
+                == .post(
+                    "/join-tokens",
+                    .object(["name": "north", "kind": "replacement", "expires_seconds": hour])))
+        for wrong in [
+            [], ["--name", "north", "--uses", "2"], ["--replaces", "north", "--observer"],
+        ] {
+            #expect(throws: (any Error).self) {
+                try parse(["token", "create"] + wrong, as: TokenCreate.self)
+            }
+        }
+    }
+
     @Test(
         "lengths of time",
         arguments: [

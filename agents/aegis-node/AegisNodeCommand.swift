@@ -19,7 +19,8 @@ struct AegisNodeCommand: AsyncParsableCommand {
         version: NodeVersion.text,
         subcommands: [
             JoinCommand.self, DatasetCommand.self, RunCommand.self, CheckCommand.self,
-            EvidenceCommand.self, LeaveCommand.self, MoveCommand.self,
+            EvidenceCommand.self, LeaveCommand.self, MoveCommand.self, RotateKeyCommand.self,
+            IdentityCommand.self,
         ])
 }
 

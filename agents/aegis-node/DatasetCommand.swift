@@ -6,7 +6,7 @@ struct DatasetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dataset",
         abstract: "Declare the data this node trains on, and its privacy budget.",
-        subcommands: [Add.self, List.self])
+        subcommands: [Add.self, List.self, Recover.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -60,6 +60,52 @@ struct DatasetCommand: AsyncParsableCommand {
         }
     }
 
+    struct Recover: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say what was spent of a data set whose privacy ledger is lost.",
+            discussion: """
+                A node that finds no ledger of a data set, while the mesh has decided on updates \
+                that this participant made from it (under an earlier key, from an earlier disk), \
+                trains on nothing until its owner has said what was spent. If the ledger's file \
+                can be had, put it back instead.
+
+                By default every round that the mesh knows of counts as spent once; --attempts 2 \
+                if rounds may have been trained again after crashes. --spent nothing: these are \
+                records that nobody has ever trained on. The node must be stopped.
+
+                Example:
+                  aegis-node dataset recover --dir north fashion-mnist --attempts 2
+                """)
+
+        @OptionGroup var directory: DirectoryOption
+        @Argument(help: "The data set's name.")
+        var name: String
+        @Option(help: "What was spent: chain (what the mesh knows of) or nothing.")
+        var spent: SpentChoice = .chain
+        @Option(help: "How often each round may have been trained.")
+        var attempts: Int = 1
+
+        func validate() throws {
+            guard (1...100).contains(attempts) else {
+                throw ValidationError("--attempts needs 1 to 100")
+            }
+        }
+
+        func run() async throws {
+            try await reportingFailure {
+                let outcome = try LedgerRecovery(NodeDirectory(directory.dir)).recover(
+                    name, spent: spent == .nothing ? .nothing : .chain(attempts: attempts))
+                let runs = outcome.runs.joined(separator: ", ")
+                print(
+                    "\(name): \(outcome.rounds) rounds count as spent"
+                        + (runs.isEmpty ? "" : " (\(runs))"))
+                print(
+                    "ε \((outcome.epsilon * 1_000).rounded() / 1_000) of "
+                        + "\(outcome.budget.epsilon) at δ \(outcome.budget.delta)")
+            }
+        }
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the declared data sets.")
         @OptionGroup var directory: DirectoryOption
@@ -73,6 +119,10 @@ struct DatasetCommand: AsyncParsableCommand {
             }
         }
     }
+}
+
+enum SpentChoice: String, ExpressibleByArgument, CaseIterable {
+    case chain, nothing
 }
 
 enum NoiseChoice: String, ExpressibleByArgument, CaseIterable {

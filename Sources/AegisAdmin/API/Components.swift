@@ -118,6 +118,18 @@ package enum Components {
         .init(
             "fork_height", height, "Two values were certified there: the node has stopped.",
             required: false),
+        .init(
+            "not_ready", .list(.text()), "Why it can't take part in a decision; none where it can.",
+            required: false),
+        .init(
+            "peers",
+            .list(
+                .object([
+                    .init("name", .text()),
+                    .init("away", .text(), "Absent where it answers.", required: false),
+                    .init("protocol_version", count, required: false),
+                    .init("program", .text(), required: false),
+                ])), "The other members, as it finds them.", required: false),
     ])
 
     private static let nodeRun = Schema.object([
@@ -144,15 +156,23 @@ package enum Components {
         .object([.init("peer", .text()), .init("dropped", count), .init("judged", count)]))
 
     private static let joinToken = Schema.object([
-        .init("id", .text()), .init("name", .name),
-        .init("state", .choice(["unused", "used", "expired", "revoked"])),
+        .init("id", .text()),
+        .init("name", .text(), "Empty where each node gives its own."),
+        .init("kind", .choice(JoinTokenView.Kind.allCases.map(\.rawValue))),
+        .init("uses_max", count, "How many nodes may use it."),
+        .init("uses", count, "How many have."),
+        .init("state", .choice(JoinTokenView.State.allCases.map(\.rawValue))),
         .init("created_at", .time), .init("created_by", .text()), .init("expires_at", .time),
-        .init("used_by", .text(), required: false), .init("purpose", .text(), required: false),
+        .init("used_by", .text(), "The first.", required: false),
+        .init("purpose", .text(), required: false),
     ])
 
     private static let joinTokenCreated = Schema.object([
-        .init("id", .text()), .init("name", .name),
-        .init("token", .text(), "Shown once, kept nowhere."), .init("expires_at", .time),
+        .init("id", .text()),
+        .init("name", .text(), "Empty where each node gives its own."),
+        .init("kind", .choice(JoinTokenView.Kind.allCases.map(\.rawValue))),
+        .init("uses_max", count), .init("token", .text(), "Shown once, kept nowhere."),
+        .init("expires_at", .time),
         .init("admin", .text(), "host:port of the admin's mesh listener."),
         .init(
             "peers", .list(.text()),

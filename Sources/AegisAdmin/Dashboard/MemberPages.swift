@@ -31,12 +31,20 @@ enum ParticipantsPage {
         let through: HTML =
             isFounded
             ? "--peer <span data-is=\"peers\"></span>" : "--admin <span data-is=\"admin\"></span>"
+        let kinds =
+            [("participant", "take part")]
+            + (isFounded
+                ? [("observer", "watch only"), ("replacement", "replace a lost key")] : [])
         return Parts.panel(
             "Make a token",
             """
             <form class="row" data-api="POST /api/v1/join-tokens" data-idempotent data-show="token">
-            \(Parts.field("name", "Participant", hint: "its name in the mesh",
-            Parts.nameInput()))
+            \(Parts.field("name", "Member", hint: "its name; empty if several",
+            "<input id=\"f-name\" name=\"name\" maxlength=\"64\" autocomplete=\"off\">"))
+            \(Parts.field("kind", "To", Parts.select("kind", Parts.options(kinds))))
+            \(Parts.field("uses", "For so many nodes",
+            "<input id=\"f-uses\" name=\"uses\" type=\"number\" min=\"1\" max=\"32\" "
+                + "value=\"1\" data-number>"))
             \(Parts.field("expires_seconds", "Can be used for",
             Parts.select("expires_seconds", Parts.options([
                 ("3600", "an hour"), ("14400", "four hours"), ("86400", "a day"),
@@ -48,15 +56,19 @@ enum ParticipantsPage {
             <template data-secret="token"><div class="secret"><h3>For \
             <span data-is="name"></span>, shown once</h3><pre data-is="token"></pre>\
             <button class="button" type="button" data-copy>Copy\
-            </button><p>On the participant's machine:</p><pre>aegis-node join --token TOKEN \
+            </button><p>On its machine (without a name, give one: <code>--name</code>):</p>\
+            <pre>aegis-node join --token TOKEN \
             \(through) --dir <span data-is="name"></span> --listen HOST:PORT\
-            </pre></div></template>
+            </pre><p>To replace a lost key, <code>--admin</code> <span data-is="admin"></span> \
+            <code>--replaces</code> <span data-is="name"></span> instead of \
+            <code>--peer</code>.</p></div></template>
             """)
     }
 
     private static func list(_ tokens: [JoinTokenView], _ principal: Principal) -> HTML {
         guard !tokens.isEmpty else {
-            return Parts.empty("No token yet", "Each is for one participant and works once.")
+            return Parts.empty(
+                "No token yet", "Each is for one node, or for several that name themselves.")
         }
         return Parts.table(
             [.init("For"), .init("State"), .init("Expires"), .init("Made"), .init("")],
@@ -65,12 +77,15 @@ enum ParticipantsPage {
                 [
                     Self.name(of: token),
                     Parts.pill(
-                        token.state.rawValue,
-                        token.state == .used ? "good" : token.state == .unused ? "live" : ""),
+                        token.usesMax == 1
+                            ? token.state.rawValue
+                            : "\(token.state.rawValue) \(token.uses)/\(token.usesMax)",
+                        token.state == .used
+                            ? "good" : [.unused, .partlyUsed].contains(token.state) ? "live" : ""),
                     Parts.time(token.expiresAt),
                     "<span class=\"name\">\(Parts.time(token.createdAt))"
                         + "<small>\(token.createdBy)</small></span>",
-                    token.state == .unused && principal.has(.manageTokens)
+                    [.unused, .partlyUsed].contains(token.state) && principal.has(.manageTokens)
                         ? revoke(token) : "",
                 ]
             })
@@ -78,9 +93,11 @@ enum ParticipantsPage {
 
     private static func name(of token: JoinTokenView) -> HTML {
         let purpose = token.purpose ?? ""
+        let who = token.name.isEmpty ? "several" : token.name
+        let kind = token.kind == .participant ? "" : token.kind.rawValue + " "
         return """
-            <span class="name"><b>\(token.name)</b>\(Parts.id(token.id))\
-            <small>\(purpose)</small></span>
+            <span class="name"><b>\(who)</b>\(Parts.id(token.id))\
+            <small>\(kind)\(purpose)</small></span>
             """
     }
 

@@ -10,8 +10,8 @@ import AegisTelemetry
 package struct FoundingDesk: Sendable {
     package let database: AdminDatabase
     package let founding: SignedFounding
-    private let tls: TLSIdentity
-    private let nonces = NonceBook()
+    let tls: TLSIdentity
+    let nonces = NonceBook()
 
     package init(database: AdminDatabase, founding: SignedFounding, tls: TLSIdentity) {
         self.database = database
@@ -21,16 +21,23 @@ package struct FoundingDesk: Sendable {
 
     package static let tokenSecondsMax = 86_400
 
-    /// A token for one participant. `now` in milliseconds since 1970, here and below.
+    /// A token for a participant, or for several that name themselves. `now` in milliseconds since
+    /// 1970, here and below.
     package func createToken(
-        name: String, seconds: Int, purpose: String = "", by actor: String, now: UInt64
+        name: String, seconds: Int, limits: TokenLimits = TokenLimits(), purpose: String = "",
+        by actor: String, now: UInt64
     ) async throws -> JoinToken {
+        guard limits.kind == .participant else {
+            throw Problem(
+                .meshOpen, detail: "before the founding, tokens are for participants only")
+        }
         let token = try JoinToken.mint(
             mesh: founding.statement.mesh, founding: founding.digest,
             notAfter: now / 1_000 + UInt64(seconds))
         do {
             try await database.insertGrant(
-                TokenGrant(of: token, name: name), purpose: purpose, at: now, by: actor)
+                TokenGrant(of: token, name: name), limits: limits, purpose: purpose, at: now,
+                by: actor)
         } catch let error as MembershipError { throw Self.problem(error) }
         return token
     }
@@ -49,13 +56,14 @@ package struct FoundingDesk: Sendable {
             mesh: founding.statement.mesh, node: founding.statement.admin,
             tlsKeys: [tls.spkiDigest])
         let nonces = nonces
+        let node = (try? SignedEnvelope(parsing: body))?.sender
         do {
-            let accepted = try await database.join(at: now) { grantOf in
+            let accepted = try await database.join(of: node, at: now) { grantOf in
                 try acceptor.verify(
                     body, now: now / 1_000, clientTLSKey: clientTLSKey,
                     isNonceIssued: { nonces.isIssued($0, now: now / 1_000) }, grant: grantOf)
             }
-            return accepted.grant.name
+            return accepted.name
         } catch let error as JoinError {
             throw Self.problem(error)
         } catch let error as MembershipError {

@@ -10,14 +10,16 @@ package import Logging
 /// it. Whoever asks has shown the key of its certificate and no more.
 package struct FoundingEndpoints: MeshHandler {
     private let desk: FoundingDesk
+    private let replacements: ReplacementDesk?
     private let logger: Logger
     private let now: @Sendable () -> UInt64
 
     package init(
-        desk: FoundingDesk, logger: Logger,
+        desk: FoundingDesk, replacements: ReplacementDesk? = nil, logger: Logger,
         now: @escaping @Sendable () -> UInt64 = Timestamp.now
     ) {
         self.desk = desk
+        self.replacements = replacements
         self.logger = logger
         self.now = now
     }
@@ -58,6 +60,10 @@ package struct FoundingEndpoints: MeshHandler {
                 "node joined",
                 metadata: ["name": "\(name)", "peer": "\(request.peer.node.short)"])
             return .cbor(CBOR.fields([1: .text(name)]).encoded)
+        case (.post, "/mesh/v1/replacements"):
+            guard let replacements else { return .notFound }
+            return .cbor(
+                try await replacements.answer(request.body, from: request.peer, now: now()))
         case (.get, "/mesh/v1/genesis"):
             try await requireParticipant(request)
             return .cbor(try await desk.genesisAnswer())

@@ -27,8 +27,10 @@ package actor MeshObserver {
 
         /// Of whoever is or was in the roster that is known here.
         package func name(of node: NodeID) -> String? {
-            roster.name(of: node) ?? founders.name(of: node)
+            roster.name(of: node) ?? founders.name(of: node) ?? former[node]
         }
+        /// Names under keys that were given up.
+        var former: [NodeID: String] = [:]
         package var fork: String?
         package var final: FinalityView?
     }
@@ -125,12 +127,13 @@ package actor MeshObserver {
             .map { try CommitRecord(decoding: $0.bytes) }
         let fork = try await database.fork().map(Self.forkText)
         let final = try await database.lastFinal()?.view
+        let former = try await database.formerNames()
         let before = try rules.replay(records.dropLast())
         // Somebody else may have loaded it while this call waited for the database.
         guard self.rules == nil else { return true }
         observed = Chain(
             state: try rules.replay(records.suffix(1), from: before), genesis: genesis.digest,
-            founders: rules.roster, fork: fork, final: final)
+            founders: rules.roster, former: former, fork: fork, final: final)
         beforeTip = records.isEmpty ? nil : before
         self.rules = rules
         return true
@@ -217,6 +220,9 @@ package actor MeshObserver {
                 height: commit.header.height, view: commit.view, convicted: state.convicted),
             participants: commit.header.included.map { entries[$0].node }, from: node.name)
         beforeTip = state
+        if state.rosterDigest != commit.state.rosterDigest {
+            observed?.former = try await database.formerNames()
+        }
         observed?.state = commit.state
         logger.info(
             "commit observed",

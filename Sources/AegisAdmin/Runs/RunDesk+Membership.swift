@@ -33,26 +33,51 @@ extension RunDesk {
 
     /// A token for a mesh that runs; addresses of members that take it.
     package func createLiveToken(
-        name: String, seconds: Int, purpose: String, by actor: String, now: UInt64
+        name: String, seconds: Int, limits: TokenLimits = TokenLimits(), purpose: String,
+        by actor: String, now: UInt64
     ) async throws -> (token: JoinToken, peers: [String]) {
         guard let rules = try await observer.meshRules(),
             let chain = try await observer.chain()
         else { throw Problem(.meshOpen) }
-        guard !chain.roster.members.contains(where: { $0.name == name }) else {
-            throw Problem(.nameTaken, detail: "\(name) is a member already")
-        }
         let token = try JoinToken.mint(
             mesh: rules.mesh, pin: .genesis, founding: chain.genesis,
             notAfter: now / 1_000 + UInt64(seconds))
+        let grant = TokenGrant(of: token, name: name)
+        let purposes: [TokenLimits.Kind: JoinGrant.Purpose] = [
+            .participant: .participant, .observer: .observer,
+        ]
+        guard let wanted = purposes[limits.kind] else {
+            // The admin itself takes it, and signs the change then: the chain knows nothing of it.
+            let limits = TokenLimits(
+                kind: .replacement, replaces: try replaced(name, in: chain.state, now: now))
+            try await database.insertGrant(
+                grant, limits: limits, purpose: purpose, at: now, by: actor)
+            return (token, [])
+        }
+        guard !chain.roster.members.contains(where: { $0.name == name }) else {
+            throw Problem(.nameTaken, detail: "\(name) is a member already")
+        }
         let command = try await command(
             .grantToken(
                 JoinGrant(
-                    tokenID: token.id, tokenKey: token.publicKey, name: name,
-                    notAfter: token.notAfter * 1_000)),
+                    tokenID: token.id, tokenKey: token.publicKey, purpose: wanted, name: name,
+                    usesMax: limits.uses, notAfter: token.notAfter * 1_000)),
             now: now)
         try await database.insertChange(
-            command, grant: TokenGrant(of: token, name: name), purpose: purpose, by: actor,
-            at: now)
+            command, grant: grant, limits: limits, purpose: purpose, by: actor, at: now)
         return (token, chain.roster.entries.map(\.address))
+    }
+
+    /// The member whose key may be replaced now.
+    private func replaced(
+        _ name: String, in state: ChainState, now: UInt64
+    ) throws -> NodeID {
+        guard let entry = state.roster.members.first(where: { $0.name == name }) else {
+            throw Problem(.notFound, detail: "there is no member \(name.prefix(64))")
+        }
+        if state.convicted.contains(entry.node) {
+            throw Problem(.notReady, detail: "\(name) is convicted: it is out for good")
+        }
+        return entry.node
     }
 }

@@ -78,7 +78,7 @@ package struct AdminFolder: Sendable {
         guard Names.isValid(plan.name) else { throw SetupError.invalidName(plan.name) }
         for (option, address) in [
             ("--api", plan.settings.api), ("--listen", plan.settings.listen),
-        ] where NodeAddress(address) == nil {
+        ] where MeshAddress(dialled: address) == nil {
             throw SetupError.invalidAddress(option: option, address)
         }
         guard (50...600_000).contains(plan.policy.viewTimeoutMilliseconds) else {

@@ -1,3 +1,4 @@
+package import AegisAPI
 package import AegisCore
 package import AegisIdentity
 package import AegisProtocol
@@ -12,6 +13,26 @@ package struct StoredGrant: Hashable, Sendable {
     package let createdBy: String
     package let revokedAt: UInt64?
     package let purpose: String
+    package let limits: TokenLimits
+    /// In no order.
+    package let users: [NodeID]
+}
+
+/// What a token is good for.
+package struct TokenLimits: Hashable, Sendable {
+    package typealias Kind = JoinTokenView.Kind
+
+    package let kind: Kind
+    /// How many nodes may use it, each once.
+    package let uses: Int
+    /// Of a replacement: whose place the new key takes.
+    package let replaces: NodeID?
+
+    package init(kind: Kind = .participant, uses: Int = 1, replaces: NodeID? = nil) {
+        self.kind = kind
+        self.uses = uses
+        self.replaces = replaces
+    }
 }
 
 package struct EnrolledParticipant: Hashable, Sendable {
@@ -37,58 +58,91 @@ package enum MembershipError: Error, Hashable, Sendable {
 
 extension AdminDatabase {
     package func insertGrant(
-        _ grant: TokenGrant, purpose: String, at time: UInt64, by actor: String
+        _ grant: TokenGrant, limits: TokenLimits = TokenLimits(), purpose: String,
+        at time: UInt64, by actor: String
     ) async throws {
         try await change { db in
-            guard try Self.genesis(db) == nil else { throw MembershipError.closed }
+            let isOpen = try Self.genesis(db) == nil
+            guard isOpen || limits.kind == .replacement else { throw MembershipError.closed }
             let taken = try Bool.fetchOne(
                 db, sql: "SELECT EXISTS (SELECT 1 FROM participant WHERE name = ?)",
                 arguments: [grant.name])
-            guard taken != true else { throw MembershipError.nameTaken(grant.name) }
-            try Self.insert(grant, purpose: purpose, by: actor, at: time, db)
+            guard taken != true || limits.kind == .replacement else {
+                throw MembershipError.nameTaken(grant.name)
+            }
+            try Self.insert(grant, limits: limits, purpose: purpose, by: actor, at: time, db)
         }
     }
 
     static func insert(
-        _ grant: TokenGrant, purpose: String, by actor: String, at time: UInt64, _ db: Database
+        _ grant: TokenGrant, limits: TokenLimits, purpose: String, by actor: String,
+        at time: UInt64, _ db: Database
     ) throws {
         try db.execute(
             sql: """
                 INSERT INTO token
-                (id, public_key, name, not_after, created_at, created_by, purpose)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                (id, public_key, name, not_after, created_at, created_by, purpose, uses, kind,
+                 replaces)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 Data(grant.tokenID), Data(grant.tokenKey.bytes), grant.name,
-                Int64(grant.notAfter), Int64(time), actor, purpose,
+                Int64(grant.notAfter), Int64(time), actor, purpose, limits.uses,
+                limits.kind.rawValue, limits.replaces.map { Data($0.bytes) },
             ])
     }
 
     package func grants() async throws -> [StoredGrant] {
         try await writer.read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM token ORDER BY created_at, rowid").map {
-                try Self.grant($0)
+                try Self.grant($0, db)
             }
         }
     }
 
+    /// Nil where there is no such token, or it was revoked.
+    package func liveGrant(_ id: [UInt8]) async throws -> StoredGrant? {
+        try await writer.read { try Self.liveGrant(id, $0) }
+    }
+
+    private static func liveGrant(_ id: [UInt8], _ db: Database) throws -> StoredGrant? {
+        try Row.fetchOne(
+            db, sql: "SELECT * FROM token WHERE id = ? AND revoked_at IS NULL",
+            arguments: [Data(id)]
+        ).map { try grant($0, db) }
+    }
+
+    /// The token has served this node.
+    package func useToken(_ id: [UInt8], by node: NodeID) async throws {
+        try await write { try Self.use(id, by: node, $0) }
+    }
+
+    static func use(_ token: [UInt8], by node: NodeID, _ db: Database) throws {
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO token_use (token, node)
+                SELECT id, ? FROM token WHERE id = ?
+                """, arguments: [Data(node.bytes), Data(token)])
+        try db.execute(
+            sql: "UPDATE token SET used_by = coalesce(used_by, ?) WHERE id = ?",
+            arguments: [Data(node.bytes), Data(token)])
+    }
+
     /// Checks a join with `verify`, which is given a look at the grants, and records it: token
-    /// used, participant added, both or neither. A repeat changes nothing.
+    /// used, participant added, both or neither. A repeat changes nothing. `node` says that it is
+    /// the one that asks.
     package func join(
-        at time: UInt64,
+        of node: NodeID?, at time: UInt64,
         verify: @Sendable (_ grantOf: ([UInt8]) -> TokenGrant?) throws -> Acceptor.Accepted
     ) async throws -> Acceptor.Accepted {
         try await write { db in
             let accepted = try verify { id in
-                let row = try? Row.fetchOne(
-                    db, sql: "SELECT * FROM token WHERE id = ? AND revoked_at IS NULL",
-                    arguments: [Data(id)])
-                return row.flatMap { try? Self.grant($0).grant }
+                (try? Self.liveGrant(id, db)).flatMap { $0 }?.grant(asking: node)
             }
             if accepted.isRepeat { return accepted }
             guard try Self.genesis(db) == nil else { throw MembershipError.closed }
             let request = accepted.request
-            let name = accepted.grant.name
+            let name = accepted.name
             for participant in try Self.participants(db) {
                 guard participant.entry.node != request.node else {
                     throw MembershipError.alreadyParticipant(request.node)
@@ -97,12 +151,7 @@ extension AdminDatabase {
                     throw MembershipError.nameTaken(name)
                 }
             }
-            try db.execute(
-                sql: "UPDATE token SET used_by = ? WHERE id = ? AND used_by IS NULL",
-                arguments: [Data(request.node.bytes), Data(request.tokenID)])
-            guard db.changesCount == 1 else {
-                throw AdminDatabaseError.damaged(table: "token")
-            }
+            try Self.use(request.tokenID, by: request.node, db)
             try db.execute(
                 sql: """
                     INSERT INTO participant (node, name, address, token, joined_at)
@@ -160,25 +209,33 @@ extension AdminDatabase {
         }
     }
 
-    private static func grant(_ row: Row) throws -> StoredGrant {
-        let user = (row["used_by"] as Data?).map { NodeID(Array($0)) }
-        guard let key = NodeID(Array(row["public_key"] as Data)), user != .some(nil) else {
-            throw AdminDatabaseError.damaged(table: "token")
-        }
+    private static func grant(_ row: Row, _ db: Database) throws -> StoredGrant {
+        let users = try Data.fetchAll(
+            db, sql: "SELECT node FROM token_use WHERE token = ?",
+            arguments: [row["id"] as Data]
+        ).map { NodeID(Array($0)) }
+        guard let key = NodeID(Array(row["public_key"] as Data)), !users.contains(nil),
+            let kind = TokenLimits.Kind(rawValue: row["kind"])
+        else { throw AdminDatabaseError.damaged(table: "token") }
         return StoredGrant(
             grant: TokenGrant(
                 tokenID: Array(row["id"] as Data), tokenKey: key, name: row["name"],
-                notAfter: UInt64(row["not_after"] as Int64), usedBy: user ?? nil),
+                notAfter: UInt64(row["not_after"] as Int64)),
             createdAt: UInt64(row["created_at"] as Int64), createdBy: row["created_by"],
-            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) }, purpose: row["purpose"])
+            revokedAt: (row["revoked_at"] as Int64?).map { UInt64($0) }, purpose: row["purpose"],
+            limits: TokenLimits(
+                kind: kind, uses: row["uses"],
+                replaces: (row["replaces"] as Data?).flatMap { NodeID(Array($0)) }),
+            users: users.compactMap(\.self))
     }
 
-    /// False where there is no such token, or it was used: then revoking it would say too much.
+    /// False where there is no such token, or it is used up: then revoking it would say too much.
     package func revokeGrant(_ id: [UInt8], at time: UInt64) async throws -> Bool {
         try await change { db in
             try db.execute(
                 sql: "UPDATE token SET revoked_at = coalesce(revoked_at, ?) "
-                    + "WHERE id = ? AND used_by IS NULL",
+                    + "WHERE id = ? AND uses > "
+                    + "(SELECT count(*) FROM token_use WHERE token = token.id)",
                 arguments: [Int64(time), Data(id)])
             return db.changesCount == 1
         }
@@ -202,5 +259,15 @@ extension AdminDatabase {
         return GenesisProgress(
             payload: Array(row["payload"] as Data), signed: Set(signed),
             document: (row["document"] as Data?).map { Array($0) })
+    }
+}
+
+extension StoredGrant {
+    /// As an acceptor checks it: used up where it is, unless by the one who asks again.
+    package func grant(asking node: NodeID?) -> TokenGrant {
+        var grant = grant
+        let isUsedUp = users.count >= limits.uses
+        grant.usedBy = users.first { $0 == node } ?? (isUsedUp ? users.first : nil)
+        return grant
     }
 }

@@ -88,8 +88,29 @@ package struct AdminDatabase: Sendable {
                     ) STRICT;
                     """)
         }
+        migrator.registerMigration("v5 tokens for many") { try $0.execute(sql: tokenUses) }
         return migrator
     }
+
+    /// Which nodes have used a token. A participant's key may change: what the founders signed
+    /// stays under the key that signed.
+    private static let tokenUses = """
+        ALTER TABLE token ADD COLUMN uses INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE token ADD COLUMN kind TEXT NOT NULL DEFAULT 'participant';
+        ALTER TABLE token ADD COLUMN replaces BLOB;
+        CREATE TABLE token_use (
+            token BLOB NOT NULL REFERENCES token(id), node BLOB NOT NULL,
+            PRIMARY KEY (token, node)
+        ) STRICT;
+        INSERT INTO token_use SELECT id, used_by FROM token WHERE used_by IS NOT NULL;
+        CREATE TABLE founding_signature (
+            node BLOB PRIMARY KEY NOT NULL, envelope BLOB NOT NULL
+        ) STRICT;
+        INSERT INTO founding_signature SELECT node, envelope FROM genesis_signature;
+        DROP TABLE genesis_signature;
+        ALTER TABLE founding_signature RENAME TO genesis_signature;
+        CREATE TABLE former_key (node BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL) STRICT;
+        """
 
     /// Of a token only the public key is kept: who steals this file can't join with it.
     private static let members = """

@@ -172,7 +172,7 @@ package struct CertificateAuthority: Sendable {
         if let address = ipAddress(host) {
             return .ipAddress(ASN1OctetString(contentBytes: address[...]))
         }
-        guard !host.contains(":"), !host.contains("["), NodeAddress("\(host):1") != nil else {
+        guard !host.contains(":"), !host.contains("["), MeshAddress("\(host):1") != nil else {
             throw .invalidHost(host)
         }
         return .dnsName(host)

@@ -140,9 +140,18 @@ package struct IdentityDirectory: Hashable, Sendable {
         }
     }
 
+    /// Nothing happens where there is no such file.
+    package func remove(_ name: String) throws(IdentityDirectoryError) {
+        unlink(try location(of: name))
+        try Disk.synchronise(directory: path)
+    }
+
     private func keyFile() throws(IdentityDirectoryError) -> SecretBytes {
-        try Disk.readSecret(
-            "\(path)/\(Self.keyName)", bytesMax: KeyFile.bytesMax, allowed: 0o700)
+        try keyFile(Self.keyName)
+    }
+
+    func keyFile(_ name: String) throws(IdentityDirectoryError) -> SecretBytes {
+        try Disk.readSecret("\(path)/\(name)", bytesMax: KeyFile.bytesMax, allowed: 0o700)
     }
 
     private func location(of name: String) throws(IdentityDirectoryError) -> String {

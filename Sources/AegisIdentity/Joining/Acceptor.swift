@@ -7,7 +7,7 @@ package struct TokenGrant: Hashable, Sendable {
     /// 8 bytes.
     package let tokenID: [UInt8]
     package let tokenKey: NodeID
-    /// What the participant will be called.
+    /// What the participant will be called; empty: whatever it says.
     package let name: String
     /// Seconds since 1970.
     package let notAfter: UInt64
@@ -48,6 +48,10 @@ package struct Acceptor: Sendable {
         package let grant: TokenGrant
         /// The same node with the same token again: nothing to record, the same answer.
         package let isRepeat: Bool
+
+        /// What the member will be called: as the token says, or as it asks where the token leaves
+        /// that open.
+        package var name: String { grant.name.isEmpty ? request.name : grant.name }
     }
 
     /// `clientTLSKey`: of the certificate the joiner presented in the handshake, where it did.
@@ -92,10 +96,12 @@ package struct Acceptor: Sendable {
     private func check(
         _ request: JoinRequest, against grant: TokenGrant
     ) throws(JoinError) {
-        guard NodeAddress(request.address) != nil else { throw .invalidAddress(request.address) }
-        guard !request.name.isEmpty else { return }
+        guard MeshAddress(dialled: request.address) != nil else {
+            throw .invalidAddress(request.address)
+        }
+        guard !request.name.isEmpty || grant.name.isEmpty else { return }
         guard Names.isValid(request.name) else { throw .invalidName(request.name) }
-        guard request.name == grant.name else {
+        guard request.name == grant.name || grant.name.isEmpty else {
             throw .nameNotGranted(request.name, granted: grant.name)
         }
     }

@@ -72,39 +72,3 @@ package enum Names {
             || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 }
-
-/// host:port, as `--advertise` takes it: a DNS name, an IPv4 address or an IPv6 address in
-/// brackets.
-package struct NodeAddress: Hashable, Sendable, CustomStringConvertible {
-    package let host: String
-    package let port: UInt16
-
-    /// Nil for anything else, the port 0, or more than 255 bytes.
-    package init?(_ text: String) {
-        guard text.utf8.count <= Limits.addressBytesMax,
-            let colon = text.lastIndex(of: ":")
-        else { return nil }
-        let digits = text[text.index(after: colon)...]
-        guard digits.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains),
-            let port = UInt16(digits), port > 0
-        else { return nil }
-        var host = text[..<colon]
-        let inBrackets = host.hasPrefix("[") && host.hasSuffix("]")
-        if inBrackets { host = host.dropFirst().dropLast() }
-        let isAllowed: (UInt8) -> Bool = { byte in
-            inBrackets
-                ? Self.inIPv6.contains(byte) : Self.inName.contains(byte)
-        }
-        guard !host.isEmpty, host.utf8.allSatisfy(isAllowed) else { return nil }
-        self.host = String(host)
-        self.port = port
-    }
-
-    package var description: String {
-        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-
-    private static let inIPv6 = Set("0123456789abcdefABCDEF:.".utf8)
-    private static let inName = Set(
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.".utf8)
-}

@@ -32,7 +32,7 @@ package struct Joiner: Sendable {
     ) throws(JoinError) -> Prepared {
         guard now <= token.notAfter else { throw .tokenExpired(at: token.notAfter) }
         guard name.isEmpty || Names.isValid(name) else { throw .invalidName(name) }
-        guard NodeAddress(address) != nil else { throw .invalidAddress(address) }
+        guard MeshAddress(dialled: address) != nil else { throw .invalidAddress(address) }
         let offer: FoundingOffer
         do { offer = try FoundingOffer(decoding: bytes) } catch { throw .malformed(error) }
         let founding: SignedFounding

@@ -33,6 +33,8 @@ package struct VerifiedPeer: Hashable, Sendable {
     package let binding: TLSBinding
     package let bindingEnvelope: SignedEnvelope
     package let leafDER: [UInt8]
+    /// Why no organisation vouches for it, where one has to; nil otherwise.
+    package var organisation: OrganisationError?
 
     package var spkiDigest: AegisCore.Digest { binding.tlsKey }
 

@@ -17,6 +17,8 @@ package enum PeerRefusal: Error, Hashable, Sendable {
     case staleBinding(NodeID, sequence: UInt64, seen: UInt64)
     /// Two TLS keys under one sequence number: a copied identity, or a broken node.
     case conflictingBinding(NodeID, sequence: UInt64)
+    /// No organisation's authority that is required here vouches for the node.
+    case organisation(NodeID, OrganisationError)
 }
 
 /// Who may connect: the roster is the trust root, and a binding once replaced is dead
@@ -47,6 +49,10 @@ package struct PeerRegistry: Sendable {
     /// The peer's role, and its binding remembered as the newest.
     package func admit(_ peer: VerifiedPeer) throws(PeerRefusal) -> PeerRole {
         guard let role = role(of: peer.node) else { throw .notInRoster(peer.node) }
+        // The admin has the founders' word; it sees neither updates nor votes.
+        if let reason = peer.organisation, role == .participant || role == .associate {
+            throw .organisation(peer.node, reason)
+        }
         try bindings.admit(peer.binding)
         return role
     }

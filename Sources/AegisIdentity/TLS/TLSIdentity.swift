@@ -35,6 +35,8 @@ package struct TLSIdentity: Sendable {
     package let binding: TLSBinding
     package let bindingEnvelope: SignedEnvelope
     package let leafDER: [UInt8]
+    /// What is presented behind the leaf.
+    package var organisation: OrganisationChain?
     private let key: P256.Signing.PrivateKey
 
     /// SHA-256 of the leaf's SubjectPublicKeyInfo.

@@ -1,3 +1,4 @@
+import AegisCore
 import AegisIdentity
 import Yams
 
@@ -58,14 +59,17 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         case nil: RunHistory.roundsKeptAtLeast
         }
     }
+    /// What organisations' authorities have to do with this node's connections.
+    package var tls: TLSDeclaration?
     /// Threads that training and measuring share; 1 where absent.
     package var threads: Int?
 
     package init(
         name: String, listen: String, advertise: String, admin: String,
         monitor: String? = nil, datasets: [DatasetDeclaration] = [], ledger: String? = nil,
-        keepRounds: KeepRounds? = nil, threads: Int? = nil
+        keepRounds: KeepRounds? = nil, threads: Int? = nil, tls: TLSDeclaration? = nil
     ) {
+        self.tls = tls
         self.keepRounds = keepRounds
         self.name = name
         self.listen = listen
@@ -78,7 +82,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case name, listen, advertise, admin, monitor, datasets, ledger, threads
+        case name, listen, advertise, admin, monitor, datasets, ledger, threads, tls
         case keepRounds = "keep_rounds"
     }
 
@@ -94,6 +98,7 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
         ledger = try container.decodeIfPresent(String.self, forKey: .ledger)
         keepRounds = try container.decodeIfPresent(KeepRounds.self, forKey: .keepRounds)
         threads = try container.decodeIfPresent(Int.self, forKey: .threads)
+        tls = try container.decodeIfPresent(TLSDeclaration.self, forKey: .tls)
     }
 
     /// Throws `ConfigurationError` that names every fault found.
@@ -112,10 +117,10 @@ package struct NodeConfiguration: Codable, Hashable, Sendable {
     private var faults: [String] {
         var faults: [String] = []
         for (key, address) in [("listen", listen), ("advertise", advertise), ("admin", admin)]
-        where NodeAddress(address) == nil {
+        where MeshAddress(dialled: address) == nil {
             faults.append("\(key): \(address) is not host:port")
         }
-        if let monitor, NodeAddress(monitor) == nil {
+        if let monitor, MeshAddress(dialled: monitor) == nil {
             faults.append("monitor: \(monitor) is not host:port")
         }
         if let threads, !(1...256).contains(threads) {

@@ -35,8 +35,12 @@ struct AdminLink: Sendable {
         }
     }
 
-    func post(_ path: String, body: [UInt8]) async throws(NodeError) -> [UInt8] {
-        do { return try await client.post(path, body: body, to: peer.node).body } catch {
+    func post(
+        _ path: String, body: [UInt8], bytesMax: Int = Limits.statementBytesMax
+    ) async throws(NodeError) -> [UInt8] {
+        do {
+            return try await client.post(path, body: body, to: peer.node, bytesMax: bytesMax).body
+        } catch {
             throw Self.explain(error, address: address)
         }
     }

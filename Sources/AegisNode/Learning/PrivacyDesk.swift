@@ -9,9 +9,13 @@ package import AegisStore
 package struct PrivacyDesk: Sendable {
     private let declarations: [DatasetDeclaration]
     private var book: LedgerBook
+    /// Data sets without a ledger that the chain knows this member's rounds of: how many. What was
+    /// spent is not known, so nothing more is until the owner says it.
+    private(set) var unaccounted: [String: Int] = [:]
 
     package init(
-        ledgers: LedgerFile, anchors: NodeDatabase, declarations: [DatasetDeclaration]
+        ledgers: LedgerFile, anchors: NodeDatabase, declarations: [DatasetDeclaration],
+        claims: SpendingClaims = SpendingClaims(of: "")
     ) throws {
         self.declarations = declarations
         book = LedgerBook(file: ledgers, anchors: anchors)
@@ -19,6 +23,13 @@ package struct PrivacyDesk: Sendable {
             guard let policy = declaration.budget.policy else {
                 throw NodeError.dataset(
                     declaration.name, reason: "its budget is out of range")
+            }
+            if let rounds = claims.byDataset[declaration.name]?.count,
+                try ledgers.lines(of: declaration.name).isEmpty,
+                try anchors.ledgerAnchor(of: declaration.name) == nil
+            {
+                unaccounted[declaration.name] = rounds
+                continue
             }
             try book.open(
                 declaration.name, policy: policy, at: MachineClock.wallMilliseconds)
@@ -35,6 +46,9 @@ package struct PrivacyDesk: Sendable {
     /// The update released for this key, if there is one: to be sent again, never redrawn.
     package func released(_ key: ReleaseKey, of dataset: String) throws -> Digest? {
         _ = try declaration(of: dataset)
+        if let rounds = unaccounted[dataset] {
+            throw TrainingRefusal.ledgerLost(dataset: dataset, rounds: rounds)
+        }
         guard case .released(_, let update) = try book.ledger(of: dataset).state(of: key) else {
             return nil
         }

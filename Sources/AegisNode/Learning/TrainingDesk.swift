@@ -5,6 +5,7 @@ import AegisLearning
 import AegisPrivacy
 package import AegisProtocol
 package import AegisStore
+import Logging
 import Synchronization
 
 /// Local training: charges the privacy ledger, then touches the data, then stores the update. One
@@ -30,15 +31,19 @@ package final class TrainingDesk: Sendable {
     private let weights: [String: UInt64]
     private let clipNorms: ClipNorms
     private let threads: Int
+    /// Data sets whose ledgers are lost, and in how many rounds this member was paid for with them.
+    let unaccounted: [String: Int]
 
     package init(
         node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
-        declarations: [DatasetDeclaration], status: StatusBoard, threads: Int = 1
+        declarations: [DatasetDeclaration], claims: SpendingClaims = SpendingClaims(of: ""),
+        status: StatusBoard, threads: Int = 1
     ) throws {
         clipNorms = ClipNorms(database: database)
         self.threads = threads
         let privacy = try PrivacyDesk(
-            ledgers: ledgers, anchors: database, declarations: declarations)
+            ledgers: ledgers, anchors: database, declarations: declarations, claims: claims)
+        unaccounted = privacy.unaccounted
         let summary = privacy.summary
         status.update { $0.privacy = summary }
         state = Mutex(State(privacy: privacy))
@@ -51,12 +56,20 @@ package final class TrainingDesk: Sendable {
 
     convenience init(
         node: NodeID, ledgers: LedgerFile, database: NodeDatabase, blobs: BlobStore,
-        _ configuration: NodeConfiguration, status: StatusBoard
+        _ configuration: NodeConfiguration, claims: SpendingClaims, status: StatusBoard
     ) throws {
         try self.init(
             node: node, ledgers: ledgers, database: database, blobs: blobs,
-            declarations: configuration.datasets, status: status,
+            declarations: configuration.datasets, claims: claims, status: status,
             threads: configuration.threads ?? 1)
+    }
+
+    func tellOfLostLedgers(_ logger: Logger) {
+        for (dataset, rounds) in unaccounted {
+            logger.error(
+                "the privacy ledger is lost: nothing is trained until it is said what was spent",
+                metadata: ["dataset": "\(dataset)", "rounds": "\(rounds)"])
+        }
     }
 
     /// The update that was released for the run's present round, whether or not it was signed yet.
@@ -185,6 +198,8 @@ package enum TrainingRefusal: Error, Hashable, Sendable {
     case notTrainable
     /// The ledger says that it was released, and its file is gone: it is not drawn again.
     case releasedUpdateMissing
+    /// There is no ledger, and the chain has so many rounds of this member on the data set.
+    case ledgerLost(dataset: String, rounds: Int)
 }
 
 extension PrivacyDeclaration {

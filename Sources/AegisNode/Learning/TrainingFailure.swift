@@ -22,6 +22,9 @@ package enum TrainingFailure {
         case TrainingRefusal.noPrivacyDeclared: "the run declares no privacy"
         case TrainingRefusal.releasedUpdateMissing:
             "the released update is gone and is not drawn again"
+        case TrainingRefusal.ledgerLost(let dataset, let rounds):
+            "the privacy ledger of \(dataset) is lost, and \(rounds) rounds of this participant "
+                + "are known: its owner must say what was spent (aegis-node dataset recover)"
         case TrainingError.recordsDoNotFit:
             "the records have not the shape or the classes that the run declares"
         case TrainingError.diverged(let step):

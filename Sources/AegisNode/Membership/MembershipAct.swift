@@ -25,13 +25,7 @@ package struct MembershipAct: Sendable {
     package func ask(_ wish: Wish) async throws {
         let identityDirectory = try directory.identityDirectory()
         let identity = try identityDirectory.key()
-        let founding = try directory.founding()
-        guard let genesis = try directory.genesis(of: founding) else {
-            throw EvidenceError.notFounded(directory.path)
-        }
-        let rules = MeshRules(
-            founding: founding.statement, genesis: genesis.statement, cryptography: Libsodium())
-        let chain = try Self.chain(of: directory, rules)
+        let (rules, chain) = try Self.chain(of: directory)
         let change: MembershipChange =
             switch wish {
             case .leave: .leave(identity.publicKey)
@@ -45,10 +39,19 @@ package struct MembershipAct: Sendable {
         {
             throw NodeError.membershipRefused("\(refusal)")
         }
-        let leaf = try LeafIssuer(
-            identity: identity, mesh: rules.mesh, directory: identityDirectory
-        ).issue()
         let envelope = EnvelopeSigner(identity).sign(.command, command.payload)
+        guard try !directory.isRunning else {
+            return try await ask(through: identityDirectory, envelope, change)
+        }
+        let lock = try ProcessLock(directory: directory.path)
+        defer { withExtendedLifetime(lock) {} }
+        let leaf = try LeafIssuer(
+            identity: identity, mesh: rules.mesh, directory: identityDirectory,
+            organisation: { [directory] in
+                try directory.organisationChain(
+                    directory.configuration(), of: identity.publicKey)
+            }
+        ).issue()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = MeshClient(identity: leaf, eventLoopGroup: group)
         let result: Result<Void, any Error>
@@ -61,16 +64,71 @@ package struct MembershipAct: Sendable {
         try result.get()
     }
 
+    /// By the node that runs in this folder.
+    private func ask(
+        through folder: IdentityDirectory, _ envelope: SignedEnvelope, _ change: MembershipChange
+    ) async throws {
+        try folder.write(OwnerDesk.requestName, envelope.bytes)
+        defer { try? folder.remove(OwnerDesk.requestName) }
+        let clock = ContinuousClock()
+        let end = clock.now + Self.decisionWithin
+        while clock.now < end {
+            if Self.isDone(change, in: try Self.chain(of: directory).1) { return }
+            try await Task.sleep(for: .milliseconds(300))
+        }
+        throw NodeError.membershipRefused("the mesh has not decided within a minute")
+    }
+
     /// What this node's disk has of the chain.
-    static func chain(of directory: NodeDirectory, _ rules: MeshRules) throws -> ChainState {
+    static func chain(of directory: NodeDirectory) throws -> (MeshRules, ChainState) {
+        let (rules, chain, _) = try history(of: directory, name: "")
+        return (rules, chain)
+    }
+
+    /// The same, and what the member of this name has trained on.
+    static func history(
+        of directory: NodeDirectory, name: String
+    ) throws -> (MeshRules, ChainState, SpendingClaims) {
+        let founding = try directory.founding()
+        guard let genesis = try directory.genesis(of: founding) else {
+            throw EvidenceError.notFounded(directory.path)
+        }
+        let rules = MeshRules(
+            founding: founding.statement, genesis: genesis.statement, cryptography: Libsodium())
         let database = try NodeDatabase(path: directory.databasePath)
+        let replayed = try replay(rules, database, claimsOf: name)
+        return (rules, replayed.chain, replayed.claims)
+    }
+
+    /// What the commits on the disk come to.
+    struct Replayed {
+        let chain: ChainState
+        /// The state under whose roster the last of them was decided.
+        let before: ChainState?
+        let tip: CommitRecord?
+        let claims: SpendingClaims
+    }
+
+    /// From the genesis on.
+    static func replay(
+        _ rules: MeshRules, _ database: NodeDatabase, claimsOf name: String
+    ) throws -> Replayed {
         var chain = rules.initialState
+        var before: ChainState?
+        var tip: CommitRecord?
+        var claims = SpendingClaims(of: name)
         while true {
             let batch = try database.commits(from: chain.height + 1, count: CommitList.countMax)
-            guard !batch.isEmpty else { return chain }
-            chain = try rules.replay(
-                try batch.map { try CommitRecord(decoding: $0) }, from: chain)
+            guard !batch.isEmpty else { break }
+            for bytes in batch {
+                let record = try CommitRecord(decoding: bytes)
+                let next = try rules.replay(CollectionOfOne(record), from: chain)
+                claims.note(try Header(decoding: record.header), after: chain)
+                (before, chain, tip) = (chain, next, record)
+            }
         }
+        claims.finish(chain)
+        return Replayed(chain: chain, before: before, tip: tip, claims: claims)
     }
 
     private func deliver(

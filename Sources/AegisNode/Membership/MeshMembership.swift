@@ -40,6 +40,8 @@ final class MeshMembership: Sendable {
     func verdict(on peer: VerifiedPeer, now: UInt64) -> PeerVerdict {
         state.withLock { state in
             do throws(PeerRefusal) { return .admitted(try state.registry.admit(peer)) } catch {
+                // It may follow the decisions until its organisation has certified it.
+                if case .organisation = error { return .restricted(error) }
                 guard case .notInRoster = error, !state.chain.retired.contains(peer.node),
                     !state.chain.convicted.contains(peer.node),
                     state.chain.tokens.contains(where: { $0.grant.notAfter > now })
@@ -76,5 +78,8 @@ final class MeshMembership: Sendable {
         }
     }
 
-    func isWelcome(_ node: NodeID) -> Bool { state.withLock { $0.newcomers.contains(node) } }
+    /// Whether this one, whose role is nil, may read decisions.
+    func isWelcome(_ node: NodeID) -> Bool {
+        state.withLock { $0.newcomers.contains(node) || $0.chain.roster.member(node) != nil }
+    }
 }

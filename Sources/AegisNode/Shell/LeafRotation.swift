@@ -14,12 +14,16 @@ struct LeafIssuer: Sendable {
     let identity: IdentityKey
     let mesh: MeshID
     let directory: IdentityDirectory
+    /// What an organisation says of this node, presented with each leaf.
+    var organisation: @Sendable () throws -> OrganisationChain? = { nil }
 
     func issue() throws -> TLSIdentity {
         let sequence = max(MachineClock.wallMilliseconds, lastSequence + 1)
         try directory.write(Self.sequenceName, Array("\(sequence)\n".utf8))
-        return try TLSIdentity.issue(
+        var leaf = try TLSIdentity.issue(
             for: identity, mesh: mesh, sequence: sequence, now: MachineClock.wallSeconds)
+        leaf.organisation = try organisation()
+        return leaf
     }
 
     /// Zero where none is on the disk; the clock alone then gives the number.

@@ -15,6 +15,8 @@ struct MeshEndpoints: MeshHandler {
     let events: EventLog
     let membership: MeshMembership
     let joins: JoinDesk
+    let readiness: Readiness
+    let hello: MeshHello
 
     func received(
         statements: [[UInt8]], from peer: NodeID
@@ -49,9 +51,11 @@ struct MeshEndpoints: MeshHandler {
         }
         switch (request.method, request.path) {
         case (.get, "/mesh/v1/status"):
-            do { return .json(try status.json) } catch {
+            do { return .json(Array(try AegisAPI.encode(readiness.answer))) } catch {
                 return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
             }
+        case (.get, "/mesh/v1/hello") where hello.spoken.upperBound > 1:
+            return .cbor(hello.encoded)
         case (.get, "/mesh/v1/commits"):
             return commits(request.query)
         case (.get, "/mesh/v1/final"):

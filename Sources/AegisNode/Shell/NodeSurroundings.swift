@@ -37,6 +37,7 @@ final class NodeSurroundings: Surroundings {
         var synchronising: Task<Void, Never>?
         var computing: [ComputeRequest: Task<Void, Never>] = [:]
         var addresses: Task<Void, Never>?
+        var models: Task<Void, Never>?
     }
 
     init(_ parts: Parts) {
@@ -286,6 +287,32 @@ final class NodeSurroundings: Surroundings {
         }
     }
 
+    /// Gets the models of the last runs where this disk has not seen them: it may be a new one.
+    func fetchModels(of chain: ChainState) {
+        let missing = chain.finished.suffix(RunHistory.roundsKeptAtLeast)
+            .filter { $0.rounds > 0 }.map(\.model).filter { !blobs.contains($0) }
+        guard !missing.isEmpty else { return }
+        tasks.withLock { $0.models = Task { await fetch(missing) } }
+    }
+
+    @concurrent
+    private func fetch(_ models: [Digest]) async {
+        var missing = models
+        for attempt in 1...20 where !missing.isEmpty {
+            for peer in membership.roster.nodes where peer != node {
+                for model in missing {
+                    guard let size = try? await client.byteCount(of: model, at: peer) else {
+                        continue
+                    }
+                    try? await client.download(
+                        blob: model, byteCount: size, from: [peer], into: blobs)
+                }
+                missing.removeAll(where: blobs.contains)
+            }
+            guard (try? await Task.sleep(for: .seconds(attempt))) != nil else { return }
+        }
+    }
+
     func synchronise(from peers: [NodeID], fromHeight height: UInt64) {
         let task = Task { await runSynchronisation(peers, from: height) }
         tasks.withLock { tasks in
@@ -352,6 +379,7 @@ final class NodeSurroundings: Surroundings {
         fetcher.cancelAll()
         let rest = tasks.withLock { tasks in
             tasks.synchronising?.cancel()
+            tasks.models?.cancel()
             return Array(tasks.computing.values)
         }
         for task in rest { task.cancel() }

@@ -68,15 +68,8 @@ final class PeerMail: Sendable {
         queue.wake()
     }
 
-    /// The peers whose last delivery failed.
-    var unreachable: [NodeID] {
-        queues.values.filter {
-            switch $0.reachability {
-            case .dead, .silent, .unreachable: true
-            case .reachable, nil: false
-            }
-        }.map(\.node).sorted()
-    }
+    /// The peer answers again: what is still under way on a connection of before is given up.
+    func returned(_ peer: NodeID) { queues[peer]?.startAgain() }
 
     /// Delivers until the task is cancelled, also where there is nobody to deliver to.
     func run() async throws {

@@ -63,6 +63,21 @@ final class RunHistory: Sendable {
         self.logger = logger
     }
 
+    /// As it was at the last stop; what is left on the disk of rounds decided since is removed.
+    convenience init(
+        rules: MeshRules, database: NodeDatabase, blobs: BlobStore, status: StatusBoard,
+        _ configuration: NodeConfiguration, _ durable: DurableState, trainer: TrainingDesk,
+        logger: Logger
+    ) throws {
+        self.init(
+            rules: rules, database: database, blobs: blobs, status: status,
+            evaluator: Evaluator(configuration, blobs: blobs),
+            worker: Worker(niceness: 5), roundsKept: configuration.roundsKept, logger: logger)
+        try restore(durable.chain)
+        try clear(
+            durable, ownUpdate: try durable.chain.active.flatMap(trainer.releasedUpdate(in:)))
+    }
+
     /// What was measured before a restart, and the state the chain had then.
     func restore(_ chain: ChainState) throws {
         let run = chain.active?.specification.run ?? chain.finished.last?.run

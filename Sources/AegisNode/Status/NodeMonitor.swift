@@ -12,9 +12,8 @@ import NIOCore
 struct NodeMonitor: Sendable {
     let status: StatusBoard
     let membership: MeshMembership
-    let node: NodeID
-    let mail: PeerMail
     let leaf: LeafInUse
+    let readiness: Readiness
 
     /// Nil where the owner has named no address.
     func server(
@@ -30,43 +29,16 @@ struct NodeMonitor: Sendable {
         switch path {
         case "/healthz": return .text("ok\n")
         case "/readyz":
-            let reasons = reasonsNotReady
+            let reasons = readiness.reasonsAgainst
             return reasons.isEmpty
-                ? .text("ready\n") : .text(reasons.joined(separator: "\n") + "\n", status: 503)
+                ? .text("ready\n")
+                : .text(reasons.map { "not ready: \($0)\n" }.joined(), status: 503)
         case "/metrics":
             return MeshResponse(
                 status: 200, contentType: PrometheusText.contentType, body: Array(metrics.utf8))
         default:
             return .problem(404, type: "not-found", "there are /healthz, /readyz and /metrics")
         }
-    }
-
-    /// Each as a line that says what is waited for. A peer counts as away once something could not
-    /// be delivered to it.
-    var reasonsNotReady: [String] {
-        var reasons: [String] = []
-        switch status.current.state {
-        case .stopped: reasons.append("stopped")
-        case .syncing: reasons.append("catching up with the mesh")
-        case .idle, .training, .agreeing: break
-        }
-        let roster = membership.roster
-        switch (roster.contains(node), roster.associate(node)?.standing) {
-        case (true, _): break
-        case (false, .learner), (false, .ready): reasons.append("joined, not promoted: no vote yet")
-        case (false, .suspended): reasons.append("suspended by the admin: the vote rests")
-        case (false, .observer): reasons.append("watches: no vote")
-        case (false, nil): reasons.append("no member of the mesh")
-        }
-        let away = mail.unreachable.filter { roster.contains($0) }
-        let present = roster.count - away.count
-        if present < roster.quorum {
-            let names = away.map { roster.name(of: $0) ?? $0.short }
-            reasons.append(
-                "\(present) of \(roster.count) participants reachable, \(roster.quorum) decide; "
-                    + "away: \(names.joined(separator: ", "))")
-        }
-        return reasons
     }
 
     private var metrics: String {
@@ -77,7 +49,7 @@ struct NodeMonitor: Sendable {
             [.init(1, labels: ["name": status.name, "version": status.version])])
         metrics.add(
             "aegis_ready", .gauge, help: "1 where /readyz says ready.",
-            reasonsNotReady.isEmpty ? 1 : 0)
+            readiness.reasonsAgainst.isEmpty ? 1 : 0)
         metrics.add(
             "aegis_height", .gauge, help: "Decisions of the mesh that this node has.",
             Double(status.height))
@@ -89,8 +61,7 @@ struct NodeMonitor: Sendable {
             Double(membership.roster.count))
         metrics.add(
             "aegis_participants_away", .gauge,
-            help: "Participants the last delivery missed.",
-            Double(mail.unreachable.count))
+            help: "Participants that don't answer.", Double(readiness.awayCount))
         metrics.add(
             "aegis_tls_expiry_timestamp_seconds", .gauge,
             help: "When this node's TLS key expires if it is not renewed before.",

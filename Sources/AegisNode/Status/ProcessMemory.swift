@@ -1,14 +1,8 @@
 import CMalloc
 import Glibc
 
+/// What a node does to keep little memory. How much it has: `ProcessFigures`.
 enum ProcessMemory {
-    /// The most resident memory this process has had, in units of 2²⁰ bytes.
-    static var peakResidentMegabytes: Double {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return Double(usage.ru_maxrss) / 1_024
-    }
-
     /// Blocks from 256 KiB up go back to the system when they are freed, and threads share two
     /// heaps. By default every thread has its own, and each keeps what one round's transfers took:
     /// a third of a node's memory with ten participants. For the whole process, before it begins.

@@ -1,4 +1,5 @@
 package import AegisAPI
+import AegisTelemetry
 import FoundationEssentials
 import Synchronization
 
@@ -29,7 +30,7 @@ package final class StatusBoard: Sendable {
 
     package var current: NodeStatus {
         status.withLock { status in
-            status.peakResidentMegabytes = ProcessMemory.peakResidentMegabytes
+            status.peakResidentMegabytes = ProcessFigures.peakResidentMegabytes
             return status
         }
     }

@@ -27,13 +27,15 @@ package final class MeshClient: Sendable {
     private let bindings: BindingMemory
     private let group: any EventLoopGroup
     private let now: @Sendable () -> UInt64
+    private let authorities: OrganisationAuthorities?
 
     /// `bindings` is shared with the node's listener where there is one.
     package init(
         identity: TLSIdentity, bindings: BindingMemory = BindingMemory(),
-        eventLoopGroup: any EventLoopGroup,
+        eventLoopGroup: any EventLoopGroup, authorities: OrganisationAuthorities? = nil,
         now: @escaping @Sendable () -> UInt64 = WallClock.seconds
     ) {
+        self.authorities = authorities
         state = Mutex(State(identity: identity))
         self.bindings = bindings
         group = eventLoopGroup
@@ -128,9 +130,12 @@ package final class MeshClient: Sendable {
     }
 
     package func get(
-        _ path: String, from node: NodeID, bytesMax: Int = Limits.batchBytesMax
+        _ path: String, from node: NodeID, bytesMax: Int = Limits.batchBytesMax,
+        timeout: TimeAmount = TransportLimits.callTimeout
     ) async throws(MeshClientError) -> [UInt8] {
-        try await success(call(.GET, path, to: node, body: nil, bytesMax: bytesMax), node).body
+        try await success(
+            call(.GET, path, to: node, body: nil, bytesMax: bytesMax, timeout: timeout), node
+        ).body
     }
 
     package func post(
@@ -145,7 +150,7 @@ package final class MeshClient: Sendable {
 
     private func call(
         _ method: HTTPMethod, _ path: String, to node: NodeID, body: ([UInt8], String)?,
-        bytesMax: Int
+        bytesMax: Int, timeout: TimeAmount = TransportLimits.callTimeout
     ) async throws(MeshClientError) -> Answer {
         try await exchange(with: node) { (session, url) in
             var request = HTTPClientRequest(url: url + path)
@@ -154,8 +159,7 @@ package final class MeshClient: Sendable {
                 request.headers.add(name: "content-type", value: body.1)
                 request.body = .bytes(ByteBuffer(bytes: body.0))
             }
-            let response = try await session.http.execute(
-                request, timeout: TransportLimits.callTimeout)
+            let response = try await session.http.execute(request, timeout: timeout)
             let bytes = try await response.body.collect(upTo: bytesMax)
             return Answer(
                 status: Int(response.status.code), headers: response.headers,
@@ -242,7 +246,8 @@ package final class MeshClient: Sendable {
     }
 
     private func discovery(_ identity: TLSIdentity) -> PeerDiscovery {
-        PeerDiscovery(identity: identity, now: now, group: group)
+        PeerDiscovery(
+            identity: identity, now: now, group: group, authorities: authorities)
     }
 
     private func link(

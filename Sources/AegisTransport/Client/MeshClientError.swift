@@ -19,6 +19,8 @@ package enum MeshClientError: Error, Hashable, Sendable {
     case staleBinding(NodeID, sequence: UInt64, seen: UInt64)
     /// It shows another key under a number that this node has shown before.
     case conflictingBinding(NodeID, sequence: UInt64)
+    /// No organisation's authority that is required here vouches for it.
+    case notVouchedFor(NodeID, OrganisationError)
     /// The peer's TLS layer would not have us: not in its roster, or a binding it knows as stale.
     case refusedByPeer(NodeID)
     case busy(NodeID, retryAfter: Duration)
@@ -37,7 +39,7 @@ package enum MeshClientError: Error, Hashable, Sendable {
         switch self {
         case .connectionRefused, .connectionLost: true
         case .unknownPeer, .timedOut, .unreachable, .notAuthentic, .staleBinding,
-            .conflictingBinding, .refusedByPeer, .busy, .status, .responseTooLarge,
+            .conflictingBinding, .notVouchedFor, .refusedByPeer, .busy, .status, .responseTooLarge,
             .malformedResponse, .blob, .noHolder, .cancelled, .closed:
             false
         }
@@ -52,6 +54,7 @@ extension MeshClientError {
             self = .staleBinding(node, sequence: sequence, seen: seen)
         case .conflictingBinding(let node, let sequence):
             self = .conflictingBinding(node, sequence: sequence)
+        case .organisation(let node, let reason): self = .notVouchedFor(node, reason)
         }
     }
 }

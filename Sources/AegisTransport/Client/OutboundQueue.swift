@@ -52,6 +52,7 @@ package final class OutboundQueue: Sendable {
         var reachability: PeerReachability?
         /// Rises at `wake`, so that a failure that was under way doesn't delay the next attempt.
         var wakes = 0
+        var attempt: (task: Task<MeshClientError?, Never>, began: ContinuousClock.Instant)?
 
         mutating func remove(at index: Int) {
             bytes -= items.remove(at: index).statement.count
@@ -107,6 +108,21 @@ package final class OutboundQueue: Sendable {
         bell.ring()
     }
 
+    /// The peer is back: a delivery that hangs on a connection of before is made again at once.
+    package func startAgain() {
+        let task = state.withLock { state -> Task<MeshClientError?, Never>? in
+            guard let attempt = state.attempt,
+                ContinuousClock().now - attempt.began > Self.quickDelivery
+            else { return nil }
+            return attempt.task
+        }
+        task?.cancel()
+        wake()
+    }
+
+    /// Whatever takes longer may hang.
+    private static let quickDelivery = Duration.milliseconds(500)
+
     package var count: Int { state.withLock { $0.items.count } }
     /// Statements that gave way to others, or that the peer would not take.
     package var droppedCount: Int { state.withLock { $0.dropped } }
@@ -122,13 +138,13 @@ package final class OutboundQueue: Sendable {
                 await bell.wait()
                 continue
             }
-            do throws(MeshClientError) {
-                try await post(batch)
+            switch await attempt(batch) {
+            case nil:
                 delivered(batch, dropped: 0)
                 failures = 0
-            } catch .cancelled where Task.isCancelled {
-                return
-            } catch {
+            case .cancelled:
+                if Task.isCancelled { return }
+            case .some(let error):
                 if let delay = failed(error, batch: batch) {
                     failures = 0
                     await bell.wait(atMost: delay)
@@ -140,14 +156,28 @@ package final class OutboundQueue: Sendable {
         }
     }
 
-    private func post(_ batch: [Item]) async throws(MeshClientError) {
-        let silence = limits.silence
+    /// What went wrong. `startAgain` can end it.
+    private func attempt(_ batch: [Item]) async -> MeshClientError? {
+        let (client, node, silence) = (client, node, limits.silence)
         let watch = Task {
             do { try await ContinuousClock().sleep(for: silence) } catch { return }
             transition(to: .silent)
         }
         defer { watch.cancel() }
-        try await client.post(statements: batch.map(\.statement), to: node)
+        let task = Task { () -> MeshClientError? in
+            do throws(MeshClientError) {
+                try await client.post(statements: batch.map(\.statement), to: node)
+                return nil
+            } catch { return error }
+        }
+        state.withLock { $0.attempt = (task, ContinuousClock().now) }
+        let failure = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        state.withLock { $0.attempt = nil }
+        return failure
     }
 
     private func delivered(_ batch: [Item], dropped: Int) {

@@ -11,6 +11,7 @@ struct PeerDiscovery: Sendable {
     let identity: TLSIdentity
     let now: @Sendable () -> UInt64
     let group: any EventLoopGroup
+    let authorities: OrganisationAuthorities?
 
     enum Failure: Error {
         case certificate(PeerCertificateError)
@@ -33,7 +34,7 @@ struct PeerDiscovery: Sendable {
                         let tls = try NIOSSLClientHandler(
                             context: context, serverHostname: serverName,
                             customVerificationCallback: { certificates, promise in
-                                found.verify(certificates.first, mesh: mesh, now: now())
+                                found.verify(certificates, mesh: mesh, now: now())
                                 promise.succeed(
                                     found.isVerified ? .certificateVerified : .failed)
                             })
@@ -63,7 +64,8 @@ struct PeerDiscovery: Sendable {
             throw .wire(WireFailure(error))
         }
         guard case .success(let peer) = found.result else { throw .wire(.lost) }
-        return peer
+        guard let authorities else { return peer }
+        return await peer.vouchedFor(by: authorities, shown: found.behindLeaf, now: now())
     }
 }
 
@@ -78,8 +80,15 @@ private final class FoundPeer: Sendable {
         return true
     }
 
-    func verify(_ certificate: NIOSSLCertificate?, mesh: MeshID, now: UInt64) {
-        let leaf = (try? certificate?.toDERBytes()) ?? []
+    private let rest = Mutex<[[UInt8]]>([])
+
+    /// What the peer has shown behind its leaf.
+    var behindLeaf: [[UInt8]] { rest.withLock { $0 } }
+
+    func verify(_ certificates: [NIOSSLCertificate], mesh: MeshID, now: UInt64) {
+        let shown = certificates.map { (try? $0.toDERBytes()) ?? [] }
+        let leaf = shown.first ?? []
+        rest.withLock { $0 = Array(shown.dropFirst()) }
         let result = Result { () throws(PeerCertificateError) in
             try PeerCertificate.verify(leafDER: leaf, mesh: mesh, now: now)
         }

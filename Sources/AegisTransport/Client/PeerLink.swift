@@ -76,6 +76,7 @@ actor PeerLink {
             return .failure(
                 .notAuthentic(node, .anotherIdentity(named: node.text, bound: peer.node)))
         }
+        if let reason = peer.organisation { return .failure(.notVouchedFor(node, reason)) }
         do throws(PeerRefusal) { try bindings.admit(peer.binding) } catch {
             return .failure(MeshClientError(error))
         }

@@ -1,3 +1,4 @@
+import AegisCore
 import Synchronization
 
 /// Where a server listens: set once, awaited by any number.

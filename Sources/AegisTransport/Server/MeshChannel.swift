@@ -45,16 +45,16 @@ struct MeshChannel: ServerChildChannel {
             let handler = NIOSSLServerHandler(
                 context: context(),
                 customVerificationCallback: { certificates, promise in
-                    let leaf = certificates.first.flatMap { try? $0.toDERBytes() }
-                    guard let peer = admission.peer(leaf: leaf, address: address),
-                        connections.add(channel, of: peer.node)
-                    else {
-                        promise.succeed(.failed)
-                        return
+                    let shown = certificates.map { (try? $0.toDERBytes()) ?? [] }
+                    admission.peer(shown, address: address, on: channel.eventLoop) { peer in
+                        guard let peer, connections.add(channel, of: peer.node) else {
+                            promise.succeed(.failed)
+                            return
+                        }
+                        slot.peer = peer
+                        deadline.cancel()
+                        promise.succeed(.certificateVerified)
                     }
-                    slot.peer = peer
-                    deadline.cancel()
-                    promise.succeed(.certificateVerified)
                 },
                 configuration: .init())
             try channel.pipeline.syncOperations.addHandlers([
@@ -81,6 +81,11 @@ struct MeshChannel: ServerChildChannel {
                 if reply.closing { throw ChannelError.inputClosed }
             },
             configuration: .init(
+                additionalChannelHandlers: [
+                    MalformedHeadHandler { [responder] in
+                        if let peer = slot.peer { responder.strike(peer.node) }
+                    }
+                ],
                 idleTimeout: TransportLimits.serverIdleTimeout,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: TransportLimits.headerBytesMax,
@@ -96,27 +101,48 @@ final class Admission: Sendable {
     private let now: @Sendable () -> UInt64
     private let policy: @Sendable (VerifiedPeer) -> PeerVerdict
     private let handler: any MeshHandler
+    private let authorities: OrganisationAuthorities?
 
     init(
         mesh: MeshID, now: @escaping @Sendable () -> UInt64,
-        policy: @escaping @Sendable (VerifiedPeer) -> PeerVerdict, handler: any MeshHandler
+        policy: @escaping @Sendable (VerifiedPeer) -> PeerVerdict, handler: any MeshHandler,
+        authorities: OrganisationAuthorities? = nil
     ) {
+        self.authorities = authorities
         self.mesh = mesh
         self.now = now
         self.policy = policy
         self.handler = handler
     }
 
-    func peer(leaf: [UInt8]?, address: String) -> VerifiedPeer? {
+    /// Who `shown` proves to be there, leaf first; nil for whoever is not let in.
+    func peer(
+        _ shown: [[UInt8]], address: String, on eventLoop: any EventLoop,
+        _ done: @escaping @Sendable (VerifiedPeer?) -> Void
+    ) {
         let peer: VerifiedPeer
+        let now = now()
         do {
-            peer = try PeerCertificate.verify(leafDER: leaf ?? [], mesh: mesh, now: now())
+            peer = try PeerCertificate.verify(leafDER: shown.first ?? [], mesh: mesh, now: now)
         } catch {
             handler.refused(.certificate(error, address: address))
-            return nil
+            return done(nil)
         }
+        guard let authorities else { return done(admitted(peer, address: address)) }
+        // Bounded by the handshake's deadline.
+        eventLoop.makeFutureWithTask {
+            await peer.vouchedFor(by: authorities, shown: Array(shown.dropFirst()), now: now)
+        }.whenSuccess { peer in
+            done(self.admitted(peer, address: address))
+        }
+    }
+
+    private func admitted(_ peer: VerifiedPeer, address: String) -> VerifiedPeer? {
         switch policy(peer) {
         case .admitted, .stranger: return peer
+        case .restricted(let refusal):
+            handler.refused(.policy(refusal, address: address))
+            return peer
         case .refused(let refusal):
             handler.refused(.policy(refusal, address: address))
             return nil

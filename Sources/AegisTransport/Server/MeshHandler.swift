@@ -8,6 +8,8 @@ package enum PeerVerdict: Hashable, Sendable {
     /// Nobody we know, but this listener lets strangers in (to found or to join); the handler's
     /// endpoints see a nil role.
     case stranger
+    /// As little as a stranger, although it is somebody we know: this is why.
+    case restricted(PeerRefusal)
     case refused(PeerRefusal)
 }
 

@@ -43,7 +43,7 @@ struct MeshResponder: Sendable {
         let role: PeerRole?
         switch admission.verdict(on: peer) {
         case .admitted(let admitted): role = admitted
-        case .stranger: role = nil
+        case .stranger, .restricted: role = nil
         case .refused: return Reply(.problem(403, type: "peer-refused"), closing: true)
         }
         let path = request.uri.path
@@ -76,7 +76,7 @@ struct MeshResponder: Sendable {
                     peer: peer, role: role)))
     }
 
-    private func strike(_ node: NodeID) {
+    func strike(_ node: NodeID) {
         if connections.strike(node) { cutOff(node) }
     }
 

@@ -24,12 +24,16 @@ package final class MeshServer: Service {
         package var now: @Sendable () -> UInt64
         /// From the first byte of a request to its last.
         package var requestTimeout: TimeAmount
+        /// One of these must vouch for members; nobody has to where there are none.
+        package var authorities: OrganisationAuthorities?
 
         package init(
             address: MeshAddress, mesh: MeshID,
             now: @escaping @Sendable () -> UInt64 = WallClock.seconds,
-            requestTimeout: TimeAmount = TransportLimits.requestTimeout
+            requestTimeout: TimeAmount = TransportLimits.requestTimeout,
+            authorities: OrganisationAuthorities? = nil
         ) {
+            self.authorities = authorities
             self.requestTimeout = requestTimeout
             self.address = address
             self.mesh = mesh
@@ -67,7 +71,8 @@ package final class MeshServer: Service {
             context = ContextBox(try MeshTLS.serverContext(identity))
         } catch { throw .identityUnusable(reason: "\(error)") }
         let admission = Admission(
-            mesh: configuration.mesh, now: configuration.now, policy: policy, handler: handler)
+            mesh: configuration.mesh, now: configuration.now, policy: policy, handler: handler,
+            authorities: configuration.authorities)
         channel = MeshChannel(
             context: { [context] in context.value.withLock { $0 } }, admission: admission,
             connections: connections,

@@ -1,3 +1,4 @@
+package import AegisCore
 import HTTPTypes
 import HummingbirdCore
 package import Logging
@@ -49,6 +50,7 @@ package final class MonitorServer: Service {
                 throw ChannelError.inputClosed
             },
             configuration: .init(
+                additionalChannelHandlers: [MalformedHeadHandler()],
                 idleTimeout: TransportLimits.handshakeTimeout,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: TransportLimits.headerBytesMax,

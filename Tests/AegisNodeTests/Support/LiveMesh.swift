@@ -13,10 +13,13 @@ struct LiveNode: Sendable {
     let renewal = RenewalRequest()
     private let task: Task<Void, any Error>
 
-    init(_ member: TestMesh.Member) {
+    init(
+        _ member: TestMesh.Member, spoken: ClosedRange<Int> = MeshVersion.spoken
+    ) {
         let log = LogRecorder()
         let service = NodeService(
-            directory: member.directory, logger: log.logger, renewal: renewal)
+            directory: member.directory, logger: log.logger, renewal: renewal,
+            spoken: spoken)
         self.member = member
         self.log = log
         task = Task { try await service.run() }
@@ -88,9 +91,10 @@ struct AdminClient: Sendable {
 /// Runs `body` with these members as services, and stops them however it ends.
 func withNodes(
     _ mesh: TestMesh, _ members: some Sequence<TestMesh.Member>,
+    spoken: [String: ClosedRange<Int>] = [:],
     _ body: ([LiveNode], AdminClient) async throws -> Void
 ) async throws {
-    let nodes = members.map { LiveNode($0) }
+    let nodes = members.map { LiveNode($0, spoken: spoken[$0.name] ?? MeshVersion.spoken) }
     let admin = try await AdminClient(mesh)
     let result: Result<Void, any Error>
     do {

@@ -23,13 +23,18 @@ package struct NodeStatusCommand: AsyncParsableCommand {
     }
 
     /// A line a node: `north: round 12 of 40 of readmission, view 0, height 14: waiting for 2 of 5:
-    /// lakeside (no answer for 8 s), harbour (training, 40 %)`.
+    /// lakeside (no answer for 8 s), harbour (training, 40 %)`; below it, why it could not take
+    /// part in a decision now: `not ready: reaches 1 of 5, needs 4; …`.
     package static func text(
         _ nodes: [ParticipantView], of wanted: String?, at now: Date
     ) -> String {
         let shown = nodes.filter { wanted == nil || $0.name == wanted || $0.node == wanted }
         guard !shown.isEmpty else { return "there is no such node\n" }
-        return shown.map { line($0, among: nodes, at: now) + "\n" }.joined()
+        return shown.map { node in
+            let reasons = node.reachable ? node.status?.notReady ?? [] : []
+            return line(node, among: nodes, at: now) + "\n"
+                + reasons.map { "  not ready: \($0)\n" }.joined()
+        }.joined()
     }
 
     private static func line(

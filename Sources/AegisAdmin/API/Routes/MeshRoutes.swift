@@ -93,7 +93,7 @@ enum MeshRoutes {
             "The tokens, never the secret in them", traits: .paged,
             query: [
                 .init(
-                    "state", .choice(["unused", "used", "expired", "revoked"]),
+                    "state", .choice(JoinTokenView.State.allCases.map(\.rawValue)),
                     "Only tokens in this state.")
             ],
             answer: .init(200, Components.page("JoinToken"), "A page of tokens."),
@@ -105,12 +105,23 @@ enum MeshRoutes {
             }),
         Route(
             .post, "/api/v1/join-tokens", .manageTokens, tag: "join tokens",
-            "Make a single-use token for one participant",
-            details: "The only answer that ever has the token.",
+            "Make a token that lets nodes join, or one come back under a new key",
+            details: "The only answer that ever has the token. A name makes it a token for one; "
+                + "without a name each node gives its own. A replacement needs the name of a "
+                + "member whose key is lost.",
             traits: [.idempotent, .sensitive, .secret],
             body: .init(
                 .object([
-                    .init("name", .name, "The participant's name in the mesh."),
+                    .init(
+                        "name", .name,
+                        "The member's name in the mesh; needed unless `uses` is "
+                            + "more than 1.", required: false),
+                    .init(
+                        "kind", .choice(JoinTokenView.Kind.allCases.map(\.rawValue)),
+                        "What a node becomes with it.", standard: "participant"),
+                    .init(
+                        "uses", .integer(1...Limits.participantsMax),
+                        "How many nodes may use it, each once.", standard: .integer(1)),
                     .init(
                         "expires_seconds", .integer(1...FoundingDesk.tokenSecondsMax),
                         "How long it can be used.", standard: .integer(3_600)),
@@ -119,7 +130,7 @@ enum MeshRoutes {
                         standard: ""),
                 ]), example: .object(["name": "north", "expires_seconds": .integer(3_600)])),
             answer: .init(201, .named("JoinTokenCreated"), "The token."),
-            problems: [.nameTaken, .meshFounded],
+            problems: [.nameTaken, .meshFounded, .meshOpen, .notFound, .notReady, .unfit],
             handler: create),
         Route(
             .get, "/api/v1/join-tokens/{token}", .readTokens, tag: "join tokens",
@@ -130,7 +141,7 @@ enum MeshRoutes {
             }),
         Route(
             .delete, "/api/v1/join-tokens/{token}", .manageTokens, tag: "join tokens",
-            "Revoke a token that nobody has used",
+            "Revoke a token that is not used up",
             answer: .init(204, type: "", "It can't be used any more."),
             problems: [.notFound, .tokenUsed],
             handler: { desks, call in
@@ -150,25 +161,44 @@ enum MeshRoutes {
     ]
 
     private static let create: Route.Handler = { desks, call in
+        let name = call.text("name") ?? ""
+        let limits = TokenLimits(
+            kind: call.text("kind").flatMap(TokenLimits.Kind.init(rawValue:)) ?? .participant,
+            uses: call.integer("uses") ?? 1)
+        try check(name, limits)
+        let seconds = call.integer("expires_seconds") ?? 3_600
+        let purpose = call.text("purpose") ?? ""
+        let token: JoinToken
+        var peers: [String]?
         if try await desks.founding.genesis() != nil {
-            let (token, peers) = try await desks.runs.createLiveToken(
-                name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
-                purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
-            return try .json(
-                JoinTokenCreated(
-                    id: token.idText, name: call.text("name") ?? "", token: token.secretText,
-                    expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen,
-                    peers: peers),
-                status: 201, location: "/api/v1/join-tokens/" + token.idText)
+            let (live, addresses) = try await desks.runs.createLiveToken(
+                name: name, seconds: seconds, limits: limits, purpose: purpose,
+                by: call.principal.name, now: call.now)
+            token = live
+            peers = limits.kind == .replacement ? nil : addresses
+        } else {
+            token = try await desks.founding.createToken(
+                name: name, seconds: seconds, limits: limits, purpose: purpose,
+                by: call.principal.name, now: call.now)
         }
-        let token = try await desks.founding.createToken(
-            name: call.text("name") ?? "", seconds: call.integer("expires_seconds") ?? 3_600,
-            purpose: call.text("purpose") ?? "", by: call.principal.name, now: call.now)
         return try .json(
             JoinTokenCreated(
-                id: token.idText, name: call.text("name") ?? "", token: token.secretText,
-                expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen),
+                id: token.idText, name: name, token: token.secretText,
+                expiresAt: Timestamp.text(token.notAfter * 1_000), admin: desks.listen,
+                peers: peers, kind: limits.kind, usesMax: limits.uses),
             status: 201, location: "/api/v1/join-tokens/" + token.idText)
+    }
+
+    private static func check(_ name: String, _ limits: TokenLimits) throws(Problem) {
+        let fault: String? =
+            switch (name.isEmpty, limits.uses) {
+            case (true, 1): "a token for one node needs its name"
+            case (false, 2...): "a token for several nodes has no name: each gives its own"
+            case (_, 2...) where limits.kind == .replacement: "a replacement is for one node"
+            default: nil
+            }
+        guard let fault else { return }
+        throw Problem(.unfit, detail: fault)
     }
 }
 
@@ -177,15 +207,19 @@ extension Desks {
         try await database.grants().map { stored in
             let grant = stored.grant
             let state: JoinTokenView.State =
-                grant.usedBy != nil
+                stored.users.count >= stored.limits.uses
                 ? .used
                 : stored.revokedAt != nil
-                    ? .revoked : now / 1_000 > grant.notAfter ? .expired : .unused
+                    ? .revoked
+                    : now / 1_000 > grant.notAfter
+                        ? .expired : stored.users.isEmpty ? .unused : .partlyUsed
             return JoinTokenView(
                 id: Hexadecimal.encode(grant.tokenID), name: grant.name, state: state,
                 createdAt: Timestamp.text(stored.createdAt), createdBy: stored.createdBy,
-                expiresAt: Timestamp.text(grant.notAfter * 1_000), usedBy: grant.usedBy?.text,
-                purpose: stored.purpose.isEmpty ? nil : stored.purpose)
+                expiresAt: Timestamp.text(grant.notAfter * 1_000),
+                usedBy: stored.users.first?.text,
+                purpose: stored.purpose.isEmpty ? nil : stored.purpose,
+                kind: stored.limits.kind, usesMax: stored.limits.uses, uses: stored.users.count)
         }
     }
 

@@ -1,0 +1,140 @@
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+import AegisStore
+import AegisTransport
+import Glibc
+import Logging
+import Synchronization
+
+/// What the owner of a running node asks of the mesh for it. The commands of `aegis-node` leave it
+/// in the node's folder; the node itself hands it in until it is decided, also after a crash. Its
+/// connections stay as they are: another process under the same identity would need a TLS key of
+/// its own, and peers take the newest only.
+struct OwnerDesk: Sendable {
+    /// The signed command that `leave` or `move` has left.
+    static let requestName = "request.cose"
+    private static let lookEvery = Duration.milliseconds(250)
+    /// Commands are kept by whoever has them; this is for those that were lost.
+    private static let repeatEvery = Duration.seconds(2)
+    /// How long those who can't be told that this node's key has changed are waited for, where a
+    /// quorum has been told.
+    private static let handOverPatience = Duration.seconds(5)
+
+    let directory: IdentityDirectory
+    let identity: IdentityKey
+    let membership: MeshMembership
+    let inbox: Inbox
+    let client: MeshClient
+    let database: NodeDatabase
+    /// Where peers ask for an organisation's word, there must be one for the next key first.
+    let mayBecome: @Sendable (NodeID) -> Bool
+    let logger: Logger
+
+    /// Returns once the mesh knows this node under its next key, and enough others do.
+    func run() async throws {
+        let clock = ContinuousClock()
+        var next: IdentityKey?
+        var submitted: ContinuousClock.Instant?
+        while true {
+            try await Task.sleep(for: Self.lookEvery)
+            if next == nil, directory.has(IdentityDirectory.nextKeyName) {
+                next = try directory.nextKey()
+            }
+            if let next, isReplaced(by: next.publicKey) {
+                logger.notice(
+                    "the mesh knows this node by its new key",
+                    metadata: ["new": "\(next.publicKey.short)"])
+                return try await handOver(to: next.publicKey)
+            }
+            guard submitted.map({ clock.now - $0 > Self.repeatEvery }) ?? true else { continue }
+            guard next != nil || directory.has(Self.requestName) else { continue }
+            submitted = clock.now
+            let envelopes = [next.flatMap(rotation(to:)), request].compactMap(\.self)
+            for envelope in envelopes {
+                inbox.add(.received(.signed(envelope), from: identity.publicKey))
+            }
+        }
+    }
+
+    /// Whether the chain has this node under another key, which it has ready.
+    func isReplaced(by next: NodeID) -> Bool { membership.roster.member(next) != nil }
+
+    /// Nil where this node is no member, so that there is nothing to replace.
+    private func rotation(to next: IdentityKey) -> SignedEnvelope? {
+        guard membership.roster.member(identity.publicKey) != nil else { return nil }
+        guard mayBecome(next.publicKey) else {
+            logger.notice(
+                "the next key has no certificate of the organisation yet: it waits for it",
+                metadata: ["key": "\(next.publicKey)"])
+            return nil
+        }
+        return EnvelopeSigner(identity).sign(
+            .command,
+            KeySuccession.command(
+                from: identity.publicKey, to: next, mesh: membership.rules.mesh
+            ).payload)
+    }
+
+    private var request: SignedEnvelope? {
+        guard directory.has(Self.requestName),
+            let bytes = try? directory.read(Self.requestName)
+        else { return nil }
+        return try? SignedEnvelope(parsing: bytes)
+    }
+
+    /// The others must have the decision before this node speaks with another key: whoever lacks
+    /// it would not let the new one in, nor find the old one. Who refuses the old key has it.
+    private func handOver(to next: NodeID) async throws {
+        let roster = membership.roster
+        let others = roster.members.map(\.node).filter { $0 != next }
+        let told = Told()
+        try await withThrowingTaskGroup { group in
+            for other in others {
+                group.addTask {
+                    try await tell(other)
+                    told.insert(other)
+                }
+            }
+            let clock = ContinuousClock()
+            let patienceEnds = clock.now + Self.handOverPatience
+            while true {
+                let told = told.all
+                let deciding = told.count { roster.contains($0) } + 1
+                if told.count == others.count
+                    || deciding >= roster.quorum && clock.now >= patienceEnds
+                {
+                    break
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Who has the decision.
+    private final class Told: Sendable {
+        private let nodes = Mutex(Set<NodeID>())
+
+        var all: Set<NodeID> { nodes.withLock { $0 } }
+        func insert(_ node: NodeID) { nodes.withLock { _ = $0.insert(node) } }
+    }
+
+    private func tell(_ other: NodeID) async throws {
+        while true {
+            let tip = try database.tip()?.height ?? 0
+            let first = tip - min(tip, UInt64(CommitList.countMax / 8)) + 1
+            let records = try database.commits(from: first, count: CommitList.countMax / 8)
+            do throws(MeshClientError) {
+                try await client.post(statements: records, to: other)
+            } catch {
+                switch error {
+                case .refusedByPeer, .status(_, 403, _): return
+                default: break
+                }
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+}
