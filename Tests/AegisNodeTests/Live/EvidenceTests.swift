@@ -1,3 +1,4 @@
+import AegisAPI
 import AegisCore
 import AegisCrypto
 import AegisNode
