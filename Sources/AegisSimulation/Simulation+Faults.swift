@@ -185,7 +185,10 @@ extension Simulation {
         let shape = random[.network].below(10)
         let alone = random[.network].below(nodes.count)
         let group = nodes.indices.map { node in
-            shape < 5 ? random[.network].chance(500) : node == alone
+            let isThere = shape < 5 ? random[.network].chance(500) : node == alone
+            // Traitors who want a fork see to it that both sides have one of each of them.
+            return options.forks > 0 && nodes[node].isByzantine
+                ? nodes[node].name.hasSuffix("b") : isThere
         }
         let links = nodes.map { _ in nodes.map { _ in random[.network].chance(200) } }
         let isCut = shape < 8 && isKept(.partition, at: -1)

@@ -205,6 +205,19 @@ struct FinalityTests {
         return stage
     }
 
+    @Test("where everybody rests, a greeting shows that there are two chains")
+    func resting() throws {
+        var stage = try finished(3)
+        stage.commits[1] = try withoutFirst().commits[1]
+        let header = stage.commits[1][1].header
+        stage.now = stage.now + .seconds(40)
+        let hello = Hello(
+            mesh: stage.rules.mesh, nonce: 7, height: 2, final: 2,
+            tip: stage.cryptography.digest(header))
+        stage.handle(.received(.hello(hello), from: stage.ids[1]), at: 0)
+        #expect(stage.participants[0].status.forkHeight == 2)
+    }
+
     @Test("a node that co-signed what its disk has lost doesn't follow another chain")
     func unlinked() throws {
         var stage = try finished(3)

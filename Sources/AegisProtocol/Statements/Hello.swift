@@ -11,18 +11,23 @@ package struct Hello: Hashable, Sendable {
     package let height: UInt64
     /// The last final height that it knows; 0: none.
     package let final: UInt64
+    /// Of its last header: shows a fork where everybody rests. Zero: not said.
+    package let tip: Digest
 
-    package init(mesh: MeshID, nonce: UInt64, height: UInt64, final: UInt64 = 0) {
+    package init(
+        mesh: MeshID, nonce: UInt64, height: UInt64, final: UInt64 = 0, tip: Digest = .zero
+    ) {
         self.mesh = mesh
         self.nonce = nonce
         self.height = height
         self.final = final
+        self.tip = tip
     }
 
     package var encoded: [UInt8] {
         Assembly.hello.encode([
             (1, .bytes(mesh.bytes)), (2, .unsigned(nonce)), (3, .unsigned(height)),
-            (4, .unsigned(final)),
+            (4, .unsigned(final)), (5, .digest(tip)),
         ])
     }
 
@@ -35,6 +40,13 @@ package struct Hello: Hashable, Sendable {
         case nil: final = 0
         case .unsigned(let height) where height <= UInt64(Int64.max): final = height
         default: throw .outOfRange(field: 4)
+        }
+        switch fields.optional(5) {
+        case nil: tip = .zero
+        case .bytes(let bytes):
+            guard let digest = Digest(bytes) else { throw .outOfRange(field: 5) }
+            tip = digest
+        default: throw .outOfRange(field: 5)
         }
         try fields.finish()
     }

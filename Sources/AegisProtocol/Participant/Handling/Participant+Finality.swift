@@ -12,8 +12,12 @@ extension Participant {
 
     /// Signs once for the tip, when it may sign and doesn't know that it is behind.
     mutating func considerCoSigning() {
-        guard let top = finality.top, top.height == chain.height, me != nil, greeting == nil,
-            top.height > abstainsThrough, top.rules.roster.contains(configuration.node),
+        // Mostly it has done so already.
+        guard me != nil, greeting == nil, chain.height > 0,
+            finality.last.map({ $0.height < chain.height }) ?? true
+                || rules.breaches.contains(.coSignUnlinked),
+            let top = finality.top, top.height == chain.height, top.height > abstainsThrough,
+            top.rules.roster.contains(configuration.node),
             finality.last.map({ isFree(top, after: $0) }) ?? true,
             !isFetchedTip || chain.height >= heardHeight
         else { return }

@@ -21,11 +21,16 @@ extension Participant {
 
     /// To those who haven't answered; while abstaining to all, to hear where the mesh is.
     mutating func sayHello(toAll: Bool = false) {
-        let hello = Hello(
-            mesh: rules.mesh, nonce: nonce, height: chain.height, final: finality.finalHeight)
+        let hello = ownHello
         // Associates ask by themselves; but where all whom they know are gone, they must be told.
         let asked = toAll ? rules.roster.members.map(\.node) : others
         send([.hello(hello)], to: asked.filter { greeting?.heights[$0] == nil })
+    }
+
+    private var ownHello: Hello {
+        Hello(
+            mesh: rules.mesh, nonce: nonce, height: chain.height, final: finality.finalHeight,
+            tip: chain.tip)
     }
 
     mutating func received(_ hello: Hello, from peer: NodeID) throws(Refusal) {
@@ -37,16 +42,17 @@ extension Participant {
         if hello.height > chain.height, !rules.breaches.contains(.stragglersIgnored) {
             catchUp(seen: hello.height, from: [peer])
         }
+        if hello.tip != .zero, let decided = finality[hello.height], decided.value != hello.tip {
+            askForOther(hello.height, from: [peer])
+        }
         let reply = HelloReply(
             mesh: rules.mesh, nonce: hello.nonce, height: chain.height,
             lastSeen: lastSeen[peer]?.envelope)
         // It has just started, so it can't have heard us before.
         let isUnanswered =
             rules.roster.contains(peer) && greeting.map { $0.heights[peer] == nil } ?? false
-        let own = Hello(
-            mesh: rules.mesh, nonce: nonce, height: chain.height, final: finality.finalHeight)
         send(
-            [.helloReply(reply)] + (isUnanswered ? [.hello(own)] : [])
+            [.helloReply(reply)] + (isUnanswered ? [.hello(ownHello)] : [])
                 + (hello.final < chain.height ? finalityNews : []), to: [peer])
     }
 

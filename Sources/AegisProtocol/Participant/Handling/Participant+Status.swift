@@ -64,7 +64,6 @@ extension Participant {
             && agreement.certificates.count <= ProtocolLimits.valuesMax
             && evidence.count <= rules.roster.count
             && finality.heights.count <= ProtocolLimits.unfinishedMax
-            && finality.heights.allSatisfy { $0.contrary.count <= $0.rules.roster.count }
             && agreement.unjustified.count <= ProtocolLimits.unjustifiedMax
             && computed.count <= ProtocolLimits.computedMax
             && ahead.count <= ProtocolLimits.strangersMax
