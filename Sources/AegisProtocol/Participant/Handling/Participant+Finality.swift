@@ -123,6 +123,11 @@ extension Participant {
         send(finalityNews, to: [peer])
     }
 
+    /// Our own co-signature may have been the last that was missing: it always is where n = 1.
+    mutating func considerRestoredFinality() {
+        if !finality.heights.isEmpty { considerFinal(finality.heights.count - 1) }
+    }
+
     private mutating func considerFinal(_ index: Int) {
         let height = finality.heights[index]
         guard let certificate = height.certificate else { return }

@@ -199,6 +199,7 @@ extension Participant {
                 startTimer(.training, after: configuration.timing.trainingDelay)
             }
         }
+        considerRestoredFinality()
         considerCommandTimer()
         if !others.isEmpty {
             perform(.synchronise(from: others, fromHeight: agreement.height))
