@@ -85,8 +85,10 @@ struct NodeAssembly: Sendable {
         ).server(listening: configuration.monitor, group: group, logger: logger)
         owner = OwnerDesk(
             directory: leaves.directory, identity: identity, membership: membership, inbox: inbox,
-            client: client, database: database,
-            mayBecome: { directory.isCertified(configuration, $0) }, logger: logger)
+            client: client, watch: watch,
+            clientAs: { try directory.client(as: $0, leaves.mesh, configuration, group) },
+            database: database, mayBecome: { directory.isCertified(configuration, $0) },
+            logger: logger)
         self.rules = rules
         self.logger = logger
     }

@@ -1,7 +1,10 @@
 import AegisCore
+import AegisCrypto
 import AegisIdentity
+import AegisTransport
 import FoundationEssentials
 import Glibc
+import NIOCore
 
 /// `tls` in node.yaml: an organisation's certificate authority as an additional requirement. It can
 /// keep members out; who is a member is for the roster to say.
@@ -54,6 +57,19 @@ extension NodeDirectory {
     func isCertified(_ configuration: NodeConfiguration, _ node: NodeID) -> Bool {
         guard configuration.tls?.certificate != nil else { return true }
         return (try? organisationChain(configuration, of: node)) != nil
+    }
+
+    /// Presents a leaf of `key`, with what the organisation says of it.
+    func client(
+        as key: IdentityKey, _ mesh: MeshID, _ configuration: NodeConfiguration,
+        _ group: any EventLoopGroup
+    ) throws -> MeshClient {
+        let leaf = try LeafIssuer(
+            identity: key, mesh: mesh, directory: try identityDirectory(),
+            organisation: { try organisationChain(configuration, of: key.publicKey) }
+        ).issue()
+        return MeshClient(
+            identity: leaf, eventLoopGroup: group, authorities: try authorities(configuration))
     }
 
     private func read(

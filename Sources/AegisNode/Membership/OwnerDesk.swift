@@ -27,6 +27,9 @@ struct OwnerDesk: Sendable {
     let membership: MeshMembership
     let inbox: Inbox
     let client: MeshClient
+    let watch: PeerWatch
+    /// A client that speaks with another key of this node's.
+    let clientAs: @Sendable (IdentityKey) throws -> MeshClient
     let database: NodeDatabase
     /// Where peers ask for an organisation's word, there must be one for the next key first.
     let mayBecome: @Sendable (NodeID) -> Bool
@@ -55,7 +58,31 @@ struct OwnerDesk: Sendable {
             for envelope in envelopes {
                 inbox.add(.received(.signed(envelope), from: identity.publicKey))
             }
+            if let next { try await catchUp(as: next) }
         }
+    }
+
+    /// Killed after it had voted for its next key, this node does not know what was decided, and
+    /// those who know refuse the old key. The next one they let in.
+    private func catchUp(as next: IdentityKey) async throws {
+        let members = membership.roster.members.filter { $0.node != identity.publicKey }
+        guard !members.isEmpty, members.allSatisfy({ !watch.isReached($0.node) }) else { return }
+        let client = try clientAs(next)
+        for member in members {
+            guard let address = MeshAddress(member.address) else { continue }
+            await client.setAddress(address, of: member.node)
+            let height = membership.chain.height
+            let answer = try? await client.get(
+                "/mesh/v1/commits?from=\(height + 1)&count=\(CommitList.countMax)",
+                from: member.node, bytesMax: CommitList.bytesMax)
+            guard let answer, let records = try? CommitList.decode(answer), !records.isEmpty
+            else { continue }
+            for record in records {
+                inbox.add(.received(.commit(record), from: member.node))
+            }
+            break
+        }
+        await client.shutdown()
     }
 
     /// Whether the chain has this node under another key, which it has ready.
