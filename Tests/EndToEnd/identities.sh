@@ -151,7 +151,8 @@ check "aegis-node join --replaces: back as itself, on another machine" \
     "$programs/aegis-node" join --token "$token" --replaces south --admin "$admin_address" \
     --dir "$(node_dir south)" --listen "127.0.0.1:${node_ports[south]}" \
     --monitor "127.0.0.1:${monitor_ports[south]}"
-check "the mesh has one member of this name, with a new key" has_other_key south "$old"
+check "the mesh has one member of this name, with a new key" \
+    eventually 20 has_other_key south "$old"
 check "at the new address" eventually 20 member_is south address "127.0.0.1:${node_ports[south]}"
 check "the old key is not let in any more" answer_to_old_key "$work/$part/south.key" 000
 mesh_add_data south $dataset 3 40 iid 8 1e-5
@@ -200,7 +201,8 @@ check "the second" join_named west "$token"
 check "no third" refused_with 'used' "$programs/aegis-node" join --token "$token" \
     --peer "127.0.0.1:${node_ports[north]}" --name third --dir "$(node_dir third)" \
     --listen "127.0.0.1:${node_ports[third]}"
-check "the list says so" bash -c "'$programs/aegis' token list | grep -q 'used 2/2'"
+lists_used() { aegis token list | grep -q "used $1"; }
+check "the list says so" eventually 20 lists_used 2/2
 token=$(live_token --name third --observer)
 check "an observer joins" "$programs/aegis-node" join --token "$token" \
     --peer "127.0.0.1:${node_ports[north]}" --dir "$(node_dir third)" \

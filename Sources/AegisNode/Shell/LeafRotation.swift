@@ -79,16 +79,21 @@ struct LeafRotation: Sendable {
     let logger: Logger
 
     func run() async throws {
-        while true {
-            await wait()
-            try Task.checkCancellation()
-            do {
-                try await rotate()
-            } catch let error as CancellationError {
-                throw error
-            } catch {
-                logger.error("the TLS key was not renewed", metadata: ["reason": "\(error)"])
-                try await Task.sleep(for: Self.retryAfter)
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                await wait()
+                try Task.checkCancellation()
+                do {
+                    let retired = try rotate()
+                    group.addTask {
+                        // Another renewal doesn't wait for it; a stop closes them at once.
+                        try? await Task.sleep(for: Self.overlap)
+                        await retired.close()
+                    }
+                } catch {
+                    logger.error("the TLS key was not renewed", metadata: ["reason": "\(error)"])
+                    try await Task.sleep(for: Self.retryAfter)
+                }
             }
         }
     }
@@ -103,7 +108,7 @@ struct LeafRotation: Sendable {
         }
     }
 
-    private func rotate() async throws {
+    private func rotate() throws -> MeshClient.RetiredConnections {
         let leaf = try issuer.issue()
         try server.replace(identity: leaf)
         let retired = client.replace(identity: leaf)
@@ -113,10 +118,6 @@ struct LeafRotation: Sendable {
             metadata: [
                 "sequence": "\(leaf.binding.sequence)", "expires": "\(leaf.binding.notAfter)",
             ])
-        do { try await Task.sleep(for: Self.overlap) } catch {
-            await retired.close()
-            throw error
-        }
-        await retired.close()
+        return retired
     }
 }
