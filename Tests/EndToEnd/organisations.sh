@@ -99,7 +99,7 @@ run=$(submit "$work/$part/renewed.yaml")
 check "a renewed TLS key needs no new certificate: it is over the identity key" \
     eventually 30 run_is "$run" completed
 
-forget_logs
+# North may have said so while the others had none yet: a refusal is logged once in a while only.
 requires south
 restart south
 check "without a certificate a member is shut out, and the others go on" shut_out 'missing'
