@@ -10,7 +10,6 @@ import NIOCore
 
 /// Puts a founded node together and runs it: the mesh listener, the outgoing queues, the loop.
 struct NodeAssembly: Sendable {
-    private let rules: MeshRules
     private let participant: Participant
     private let journal: NodeJournal
     private let inbox = Inbox()
@@ -59,8 +58,7 @@ struct NodeAssembly: Sendable {
         let membership = MeshMembership(rules, chain: durable.chain, bindings: bindings.memory)
         let status = StatusBoard(node: node.text, name: configuration.name)
         watch = PeerWatch(of: node, in: membership, through: client, own: hello, mail: mail)
-        let readiness = Readiness(
-            status: status, membership: membership, node: node, watch: watch)
+        let readiness = Readiness(membership, status: status, node: node, watch: watch)
         let trainer = try TrainingDesk(
             node: node, ledgers: LedgerFile(path: directory.ledgerPath(configuration)),
             database: database, blobs: blobs, configuration, claims: claims, status: status)
@@ -89,7 +87,6 @@ struct NodeAssembly: Sendable {
             clientAs: { try directory.client(as: $0, leaves.mesh, configuration, group) },
             database: database, mayBecome: { directory.isCertified(configuration, $0) },
             logger: logger)
-        self.rules = rules
         self.logger = logger
     }
 

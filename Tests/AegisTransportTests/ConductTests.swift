@@ -159,8 +159,10 @@ struct ConductTests {
         try await withServer(north.identity, handler: RecordingHandler()) { server, address in
             let (answer, took) = try await openssl(
                 fool.identity, address,
-                "printf 'G\\x01RBAGE\\r\\n\\r\\n'; for i in {1..80}; do sleep 0.5; echo || break; done"
-            )
+                """
+                printf 'G\\x01RBAGE\\r\\n\\r\\n';
+                for i in {1..80}; do sleep 0.5; echo || break; done
+                """)
             #expect(!answer.contains("HTTP/1.1 200"), "\(answer.prefix(100))")
             // Half of the time after which the sender would give up by itself.
             #expect(took < .seconds(20))

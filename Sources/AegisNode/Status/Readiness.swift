@@ -10,6 +10,13 @@ struct Readiness: Sendable {
     let node: NodeID
     let watch: PeerWatch
 
+    init(_ membership: MeshMembership, status: StatusBoard, node: NodeID, watch: PeerWatch) {
+        self.status = status
+        self.membership = membership
+        self.node = node
+        self.watch = watch
+    }
+
     /// Why not, each as a line; none where it can.
     var reasonsAgainst: [String] {
         var reasons: [String] = []
