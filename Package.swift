@@ -70,6 +70,7 @@ let package = Package(
             name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
+        .target(name: "CPrecise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
 
         // Our own kernels in C, each target imported by exactly one module.
         .target(name: "CLearning"),
@@ -82,7 +83,8 @@ let package = Package(
             name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
             swiftSettings: strictMemory),
         .target(
-            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
+            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise", "CPrecise"],
+            swiftSettings: strict),
         .target(
             name: "CAggregation", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
         .target(
