@@ -71,6 +71,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMalloc"),
         .target(name: "CNoise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
+        .target(name: "CPrecise", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
 
         // Our own kernels in C, each target imported by exactly one module.
         .target(name: "CLearning"),
@@ -83,7 +84,8 @@ let package = Package(
             name: "AegisCrypto", dependencies: ["AegisCore", "CSodium"],
             swiftSettings: strictMemory),
         .target(
-            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise"], swiftSettings: strict),
+            name: "AegisPrivacy", dependencies: ["AegisCore", "CNoise", "CPrecise"],
+            swiftSettings: strict),
         .target(
             name: "CAggregation", cSettings: [.unsafeFlags(["-ffp-contract=off"])]),
         .target(

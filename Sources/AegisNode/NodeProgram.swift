@@ -4,11 +4,11 @@ import AegisIdentity
 import AegisLearning
 import AegisProtocol
 import AegisStore
-package import AegisTransport
+import AegisTransport
 package import Logging
 import NIOCore
 import NIOPosix
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 import UnixSignals
 

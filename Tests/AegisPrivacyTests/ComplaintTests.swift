@@ -1,44 +1,27 @@
 import AegisPrivacy
+import Foundation
 import Testing
 
-/// What users of other libraries complained about in public, and the test that keeps it from
-/// happening here. Not of ours: microbatches with another sensitivity, group normalisation,
-/// layers without per-record gradients.
-///
-///     Poisson figures for shuffled batches   only samplers make events: their initialiser is
-///                                            internal, and there is no event of a shuffle
-///     weighted or foreign samplers           the same
-///     a binomial count, then a choice        PoissonSamplerTests: "each record is drawn with
-///                                            rate q, independently of its neighbours"
-///     division by a count of private data    DPSGD tests: "one full-batch step is the clipped
-///                                            sum over B, plus noise of the size charged"
-///     budget lost on save and resume         LedgerPowerCutTests; LedgerBookTests: "a ledger
-///                                            goes on where it was, whatever died in between"
-///     accounting restarts each round         OwnerPolicyTests: "a run has its own budget …"
-///     σ by a formula without composition     PrivacyAccountantTests, all of it
-///     empty batches crash                    "a step of empty draws is noise of σ·C/B alone,
-///                                            and is counted"
-///     virtual batches change the step        "two threads and small micro-batches make the
-///                                            same step, to rounding"
-///     asking changes the answer              below
-///     calibration over the target, or waste  LossCalibrationTests: "noise is within 0.5 % …";
-///                                            below
-///     no answer for large or tiny ε          "the wildest mechanisms have a finite answer …"
-///     calibration at ε = 0.01 never ends     below
-///     slow, and gigabytes of gradients       benchmarks/learning-speed
-///     ghost clipping differs                 "the clipped sum is that of gradients formed one
-///                                            by one, to 1e-5"
-///     adaptive clipping charged wrongly      "adaptive clipping finds the quantile, and its
-///                                            noise is what was charged"
-///     floating-point noise leaks             NoiseTests: "exact: what is released lies on the
-///                                            grid, whatever the sum was"
-///     noise from a weak generator            NoiseTests; nodes use CryptographicGenerator
-///     search for settings is not charged     AccuracyTargetingTests, PrivacyTargetTests
-///     batch normalisation                    "batch normalisation is refused: it mixes records"
-///     nobody can check it                    AuditTests, `aegis privacy audit`
-///     q = 1 gives log 0                      below
 @Suite("What users of other libraries complained about")
 struct ComplaintTests {
+    @Test("a test keeps each of the complaints from being made here", arguments: Complaint.all)
+    func complaint(_ complaint: Complaint) throws {
+        #expect(!complaint.tests.isEmpty, "\(complaint.text)")
+        let tests = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+        for test in complaint.tests {
+            let parts = test.split(separator: ": ", maxSplits: 1).map(String.init)
+            let (file, name) = (parts[0] + ".swift", parts[1])
+            let source = try String(contentsOf: tests.appending(path: file), encoding: .utf8)
+            #expect(source.contains("\"\(name)"), "\(complaint.text): no test \(name) in \(file)")
+        }
+    }
+
+    @Test("they are the twenty-seven that were collected")
+    func complaints() {
+        #expect(Complaint.all.map(\.number) == Array(1...27))
+    }
+
     @Test("asking changes nothing, however often")
     func asking() throws {
         var accountant = PrivacyAccountant()

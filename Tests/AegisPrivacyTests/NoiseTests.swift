@@ -220,6 +220,18 @@ struct ClippedSumNoiseTests {
         }
     }
 
+    @Test("exact: what is drawn, and how much, does not depend on the sum")
+    func drawsAlike() throws {
+        let mechanism = try #require(gaussian(.exact, count: 4))
+        func after(_ values: [Float]) -> UInt64 {
+            var (sum, generator) = (values, TestGenerator(state: 14))
+            sum.withUnsafeMutableBufferPointer { mechanism.addNoise(to: $0, using: &generator) }
+            return generator.next()
+        }
+        let nothing = after([0, 0, 0, 0])
+        #expect(after([1, -1, 0.5, 0]) == nothing && after([1e5, 3, -1e-9, 7]) == nothing)
+    }
+
     @Test("exact: neighbouring sums, rounded, differ by no more than is charged")
     func sensitivity() throws {
         let (count, records, rows) = (64, 300, 64)

@@ -65,7 +65,28 @@ struct PrivacyAccountantTests {
             if epsilon > 0, epsilon.isFinite { gaps.append(1 - lower / epsilon) }
         }
         gaps.sort()
-        #expect(gaps[gaps.count / 2] < 1e-3)
+        #expect(gaps[gaps.count / 2] < 5e-4 && gaps[gaps.count * 9 / 10] < 2e-3)
+    }
+
+    @Test(
+        "the lower bound is close at small rates too, where rare draws decide",
+        arguments: [
+            [0.001, 0.7, 1e4, 1e-5, 0.001], [1e-4, 0.6, 6e4, 1e-6, 0.01],
+            [1e-6, 0.5, 1e6, 1e-9, 0.02], [1e-12, 0.01, 1e9, 1e-5, 0.001],
+        ])
+    func rareDraws(_ row: [Double]) throws {
+        let accountant = try accountant([Array(row[..<3])])
+        let epsilon = accountant.epsilon(atDelta: row[3])
+        let lower = accountant.epsilonLower(atDelta: row[3])
+        #expect(lower <= epsilon && lower > epsilon * (1 - row[4]), "\(lower) \(epsilon)")
+    }
+
+    @Test("a thousand million draws at a rate of 1e-9 have their epsilon at δ = 1e-30")
+    func rarestDraws() throws {
+        // By Rényi divergences these are 3.98 and 3.29.
+        let costly = try accountant([[1e-9, 0.65, 1e9]]).epsilon(atDelta: 1e-30)
+        let cheap = try accountant([[1e-9, 0.71, 1e9]]).epsilon(atDelta: 1e-30)
+        #expect(costly < 0.8 && cheap < 0.25 && cheap > 0.05 && costly > cheap)
     }
 
     @Test("delta at an epsilon is the peers' to 0.5 %, or below them where they cut the tail")

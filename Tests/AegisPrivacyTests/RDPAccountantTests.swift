@@ -1,4 +1,5 @@
 import AegisPrivacy
+import Glibc
 import Testing
 
 @Suite("Rényi accounting of the sampled Gaussian (Mironov, Talwar and Zhang 2019)")
@@ -122,6 +123,24 @@ struct CalibrationTests {
             #expect(epsilon <= row.epsilon)
             #expect(epsilon >= row.epsilon * 0.999, "\(row)")
             #expect(sigma <= row.sigma * 1.0001, "\(row) gives \(sigma)")
+        }
+    }
+
+    @Test("next to no noise a divergence is the Gaussian's, less what the sampling hides")
+    func nextToNoNoise() throws {
+        for noise in [1e-3, 1e-8, 1e-60, 1e-116] {
+            let phase = try PrivacyPhase(samplingRate: 1e-6, noiseMultiplier: noise, steps: 1)
+            var last = 0.0
+            for order in [1.1, 1.5, 2, 12.9, 64, 470_204.05] {
+                let value = phase.renyiDivergence(order: order)
+                let gaussian = order / 2 / noise / noise
+                let hidden = order / (order - 1) * log(1e6)
+                let rounding = gaussian * 1e-12
+                #expect(value <= gaussian + rounding, "\(noise), \(order)")
+                #expect(value >= gaussian - hidden * (1 + 1e-9) - rounding, "\(noise), \(order)")
+                #expect(value >= last)
+                last = value
+            }
         }
     }
 

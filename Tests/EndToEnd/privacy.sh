@@ -128,3 +128,22 @@ for name in "${mesh_names[@]}"; do
         check "aegis-node check: $name is sound, its ledger agrees" check_ledger "$name"
     fi
 done
+
+# The commands of docs/PRIVACY.md as they stand, but for the node's folder and its ledger's head.
+documented_commands() {
+    local out=$work/$part/documented head
+    mkdir "$out"
+    head=$(aegis privacy ledger show "$(node_dir north)" | sed -n 's/^ *head //p' | head -n 1)
+    {
+        echo 'set -euxo pipefail'
+        awk '/^```/ {
+                if (open) open = inside = 0; else { open = 1; inside = $0 == "```" }
+                next
+            }
+            inside && (/^aegis / || more) { print; more = /\\$/ }' "$root/docs/PRIVACY.md"
+        grep -Eo '`aegis privacy (plan|audit)[^`]*`' "$root/docs/PRIVACY.md" | tr -d '`'
+    } | sed -e "s|mesh/north|$(node_dir north)|" -e "s|12:sha256:…|$head|" >"$out/commands.sh"
+    at_least "$(grep -c '^aegis privacy' "$out/commands.sh")" 6 "commands in docs/PRIVACY.md"
+    (cd "$out" && PATH=$programs:$PATH bash commands.sh)
+}
+check "the commands of docs/PRIVACY.md" documented_commands

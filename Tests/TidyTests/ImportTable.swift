@@ -19,7 +19,7 @@ enum ImportTable {
         "AegisCore": [],
         "AegisProtocol": ["AegisCore"],
         "AegisCrypto": pure.union(["AegisCore", "CSodium"]),
-        "AegisPrivacy": pure.union(["AegisCore", "CNoise"]),
+        "AegisPrivacy": pure.union(["AegisCore", "CNoise", "CPrecise"]),
         // Dispatch runs independent blocks on both cores; results don't depend on it.
         "AegisAggregation": pure.union(["AegisCore", "CAggregation", "Dispatch"]),
         "AegisLearning": pure.union([
@@ -92,8 +92,8 @@ enum ImportTable {
     static let libraries = [
         "CSodium": "AegisCrypto", "COpenSSL": "AegisIdentity", "CBLAS": "AegisLearning",
         "CAggregation": "AegisAggregation", "CLearning": "AegisLearning",
-        "CNoise": "AegisPrivacy", "CScattering": "AegisLearning", "CZlib": "AegisStore",
-        "CMalloc": "AegisNode",
+        "CNoise": "AegisPrivacy", "CPrecise": "AegisPrivacy", "CScattering": "AegisLearning",
+        "CZlib": "AegisStore", "CMalloc": "AegisNode",
     ]
 
     /// What a test target needs beyond its module's own imports.

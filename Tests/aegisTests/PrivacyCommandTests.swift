@@ -41,6 +41,25 @@ import aegis
         #expect(try #require(number(fields["epsilon_lower"])) <= epsilon)
     }
 
+    @Test("epsilon after each of the next steps, on request")
+    func nextSteps() throws {
+        func line(_ count: Int) -> String {
+            "{\"id\":1,\"delta\":1e-5,\"next_steps\":\(count),\"phases\":"
+                + "[{\"sampling_rate\":0.01,\"noise_multiplier\":1,\"steps\":1000}]}"
+        }
+        let fields = try answer(line(3), PrivacyBatch.epsilon)
+        guard case .array(let next)? = fields["epsilon_next"] else {
+            Issue.record("no list: \(fields)")
+            return
+        }
+        let values = [fields["epsilon"]] + next.map(Optional.init)
+        let epsilons = values.compactMap(number)
+        #expect(epsilons.count == 4 && epsilons[3] > epsilons[1])
+        #expect(epsilons[3] < epsilons[0] * 1.01 && epsilons[3] > epsilons[0] * 0.999)
+        #expect(try #require(number(fields["seconds_next"])) >= 0)
+        #expect(try answer(line(1_001), PrivacyBatch.epsilon)["error"] != nil)
+    }
+
     @Test("no noise costs an infinite epsilon, spelled inf; nothing costs nothing")
     func infinite() throws {
         let phase = #""sampling_rate":0.01,"noise_multiplier":0"#

@@ -1,7 +1,8 @@
 """Times `aegis privacy` and two Python libraries on the same questions, and prints a table.
 
 Ours are the seconds that the program reports for each case, the least of five; theirs the least
-of three in this process. Peak memory is that of the program as a whole.
+of three in a process of its own for each library. Peak memory is that of the program, or of the
+interpreter with the library, as a whole. A next step is asked for after all of the others.
 """
 
 import importlib.util
@@ -17,6 +18,8 @@ warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 
 Q, SIGMA, STEPS, DELTA, TARGET = 0.01, 1.0, 10_000, 1e-5, 3.0
+# Steps after those whose time is shared out to a next step.
+NEXT = 100
 PHASE = {"sampling_rate": Q, "noise_multiplier": SIGMA, "steps": STEPS}
 
 
@@ -43,6 +46,10 @@ def theirs(question, repetitions=3):
     return value, best
 
 
+def peak(who):
+    return resource.getrusage(who).ru_maxrss / 1024
+
+
 def show(name, value, seconds):
     print(f"{name:<52} {value:>12.6f} {seconds * 1e3:>12.2f} ms", flush=True)
 
@@ -64,8 +71,10 @@ def run_ours(program):
         }
         answer, seconds = ours(program, "calibrate", case)
         show(f"sigma     aegis {kind}", answer["noise_multiplier"], seconds)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"peak memory of aegis: {peak:.0f} MB\n", flush=True)
+    case = {"phases": [PHASE], "delta": DELTA, "accountant": "pld", "next_steps": NEXT}
+    answer, _ = ours(program, "epsilon", case)
+    show("next step aegis pld", answer["epsilon_next"][0], answer["seconds_next"] / NEXT)
+    print(f"peak memory of aegis: {peak(resource.RUSAGE_CHILDREN):.0f} MB\n", flush=True)
 
 
 def run_dp_accounting():
@@ -90,6 +99,13 @@ def run_dp_accounting():
         show(
             f"sigma     dp-accounting {name}",
             *theirs(lambda: dp.calibrate_dp_mechanism(make, event, TARGET, DELTA, bracket), 1),
+        )
+    for name, make in accountants.items():
+        accountant = make().compose(event(SIGMA))
+        one = dp.PoissonSampledDpEvent(Q, dp.GaussianDpEvent(SIGMA))
+        show(
+            f"next step dp-accounting {name}",
+            *theirs(lambda: accountant.compose(one).get_epsilon(DELTA)),
         )
 
 
@@ -118,16 +134,32 @@ def run_opacus():
                 1,
             ),
         )
+    for name, kind in (("rdp", RDPAccountant), ("prv", PRVAccountant)):
+        accountant = kind()
+        accountant.history = [(SIGMA, Q, STEPS)]
+
+        def step():
+            accountant.step(noise_multiplier=SIGMA, sample_rate=Q)
+            return float(accountant.get_epsilon(delta=DELTA))
+
+        show(f"next step opacus {name}", *theirs(step))
+
+
+PEERS = {"dp_accounting": run_dp_accounting, "opacus": run_opacus}
 
 
 def main():
+    if len(sys.argv) > 2:
+        PEERS[sys.argv[2]]()
+        print(f"peak memory of {sys.argv[2]}: {peak(resource.RUSAGE_SELF):.0f} MB\n", flush=True)
+        return
     print(f"q={Q} sigma={SIGMA} steps={STEPS} delta={DELTA}; sigma for epsilon {TARGET}\n")
     run_ours(sys.argv[1])
-    for module, run in (("dp_accounting", run_dp_accounting), ("opacus", run_opacus)):
+    for module in PEERS:
         if importlib.util.find_spec(module) is None:
             print(f"{module} is not installed: left out")
         else:
-            run()
+            subprocess.run([sys.executable, __file__, sys.argv[1], module], check=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ libraries or 60-digit arithmetic found. The pass marks:
     rdp epsilons          at most Opacus' and dp-accounting's least, never below the lower bracket
     delta_at_epsilon      from the lower bound to 0.5 % above the upper one; lower bounds under 1e-12
                           come out of a transform in binary64 and are its rounding
+    lower bounds          never above the epsilon, an exact one or the record's upper bracket
     calibration           noise within 0.5 % of dp-accounting's by PLD, epsilon at most the target
     rdp_curve             1e-9 of the exact divergence
 
@@ -24,6 +25,8 @@ import subprocess
 import sys
 
 TOLERANCE, SLACK, ROUNDING = 0.005, 1e-3, 1e-12
+# By how much lower bounds are below upper ones.
+GAPS = []
 
 
 def real(value):
@@ -95,14 +98,17 @@ def epsilons(record, batch):
         lower, upper = epsilon_limits(record["kind"], bracket)
         if upper is None:
             continue
+        exact = real(bracket.get("exact"))
+        most = real(bracket["upper"]) if exact is None else exact
         for accountant in ("pld", "best"):
             case = {"phases": phases(record), "delta": delta, "accountant": accountant}
             name = f"{record['id']} at {delta} by {accountant}"
 
-            def check(answer, lower=lower, upper=upper):
-                return between(real(answer["epsilon"]), lower, upper) or between(
-                    real(answer["epsilon_lower"]), 0.0, real(answer["epsilon"])
-                )
+            def check(answer, lower=lower, upper=upper, most=most):
+                epsilon, least = real(answer["epsilon"]), real(answer["epsilon_lower"])
+                if 0 < epsilon < float("inf"):
+                    GAPS.append(1 - least / epsilon)
+                return between(epsilon, lower, upper) or between(least, 0.0, min(epsilon, most))
 
             batch.ask(record["kind"], name, case, check)
         theirs = [
@@ -223,6 +229,9 @@ def main():
         print(f"{kind:<28} {counts[kind][0]:>6} {counts[kind][1]:>6}")
     right = sum(good for good, _ in counts.values())
     print(f"{'all':<28} {right:>6} {len(faults):>6}")
+    gaps = sorted(GAPS) or [0.0]
+    shares = [f"{gaps[int(share * (len(gaps) - 1))]:.3%}" for share in (0.5, 0.9, 0.99, 1)]
+    print("lower bounds are below by: median, 90 %, 99 %, most: " + ", ".join(shares))
     print("slowest: " + ", ".join(f"{name} {took * 1e3:.0f} ms" for name, took in slowest.items()))
     for fault in faults:
         print("off: " + fault)

@@ -1,4 +1,4 @@
-package import AegisAPI
+import AegisAPI
 import AegisIdentity
 
 /// The shapes that answers share, by the name they have in the OpenAPI document.

@@ -1,5 +1,5 @@
 import AegisAPI
-package import AegisCore
+import AegisCore
 package import AegisCrypto
 package import AegisProtocol
 import GRDB

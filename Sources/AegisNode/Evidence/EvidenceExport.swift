@@ -1,5 +1,5 @@
 package import AegisAPI
-package import AegisCore
+import AegisCore
 import AegisCrypto
 import AegisIdentity
 import AegisProtocol

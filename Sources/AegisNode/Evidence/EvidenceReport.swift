@@ -1,5 +1,5 @@
 package import AegisAPI
-package import AegisCore
+import AegisCore
 
 /// The first thing that is wrong with evidence, and where.
 package struct EvidenceFault: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,7 +1,7 @@
 import AegisCore
 import AegisCrypto
 import AegisIdentity
-package import AegisProtocol
+import AegisProtocol
 import AegisStore
 import AegisTransport
 import NIOCore

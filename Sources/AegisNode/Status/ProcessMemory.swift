@@ -2,7 +2,7 @@ import CMalloc
 import Glibc
 
 /// What a node does to keep little memory. How much it has: `ProcessFigures`.
-enum ProcessMemory {
+package enum ProcessMemory {
     /// Blocks from 256 KiB up go back to the system when they are freed, and threads share two
     /// heaps. By default every thread has its own, and each keeps what one round's transfers took:
     /// a third of a node's memory with ten participants. For the whole process, before it begins.
@@ -10,6 +10,12 @@ enum ProcessMemory {
         mallopt(M_ARENA_MAX, 2)
         mallopt(M_MMAP_THRESHOLD, 256 << 10)
         mallopt(M_TRIM_THRESHOLD, 256 << 10)
+    }
+
+    /// Large blocks that come and go stay with the process instead of being mapped anew each time.
+    package static func keepLargeBlocks() {
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)
     }
 
     /// Gives back the pages of program text that only the start needed; what runs on is read again

@@ -139,6 +139,11 @@ struct LatticeBuilder {
         }
     }
 
+    /// Whether nearly nothing of the tilted law is as far out as z.
+    func isNegligible(at z: Double) -> Bool {
+        loss.logTilted(at: z, order: order) - reference < -40 && z < 0
+    }
+
     /// How many lattice points a cell may span at z. The price of a cell is its mass times its
     /// width's square, so that where there is little mass it may be wide; but not so wide that the
     /// loss's density changes much in it, for δ may come from just there.
@@ -180,6 +185,11 @@ struct LatticeBuilder {
             let gap = abs(end - z)
             if gap <= 0.02 * width {
                 let (half, middle) = ((end - z) / 2, (z + end) / 2)
+                if gap <= 0.005 * width {
+                    node(middle - half * GaussLegendre.node2, abs(half))
+                    node(middle + half * GaussLegendre.node2, abs(half))
+                    return
+                }
                 for index in 0..<3 {
                     node(middle + half * nodes3[index], abs(half) * weights3[index])
                 }
@@ -203,10 +213,12 @@ extension LatticeBuilder {
         var p = 0.0
         var q = 0.0
 
+        /// Takes them off again where `end` is before `start`.
         mutating func add(_ builder: LatticeBuilder, from start: Double, to end: Double) {
+            let sign = end > start ? 1.0 : -1
             builder.integrate(from: start, to: end, anchor: anchor) { weight, loss in
-                p += weight
-                q += weight * exp(anchor - loss)
+                p += sign * weight
+                q += sign * weight * exp(anchor - loss)
             }
         }
     }
@@ -220,13 +232,24 @@ extension LatticeBuilder {
             // Down to the floor where it is near: what is there is of the same cell.
             let isNear = mean - 1.5 * step < loss.floor
             let start = isNear ? -12 * loss.noise : position(of: mean - step / 2)
-            let end = min(position(of: mean + step / 2), 12 * loss.noise + 1)
+            // There, up to where the density falls so slowly that cells can follow.
+            var reach = step / 2
+            while isNear, reach < 32 * step, slope(at: position(of: mean + reach)) * step < -2 {
+                reach *= 2
+            }
+            let end = min(position(of: mean + reach), 12 * loss.noise + 1)
             guard end > start else { break }
             merged.add(self, from: start, to: end)
             guard merged.p > 0, merged.q > 0 else { break }
             mean += min(max(log(merged.p / merged.q), -step / 2), step / 2)
         }
-        return mean - step * (mean / step).rounded() - 1e-9 * step
+        return mean - step * (mean / step).rounded() - 1e-9 * step - 2e-14
+    }
+
+    /// How fast the density of the loss grows with it, relatively.
+    private func slope(at z: Double) -> Double {
+        let share = loss.share(at: z)
+        return 0.5 - z / share - (1 - share) / share
     }
 
     /// Some outcomes as one.
@@ -235,60 +258,51 @@ extension LatticeBuilder {
         let mass: Double
         /// Where the outcomes end.
         let end: Double
-        /// The mean loss less the anchor, in widths.
-        let excess: Double
+        /// Whether their mean loss is at least the anchor.
+        let isEnough: Bool
     }
 
-    /// Merges outcomes from `start` on into one whose mean loss is at least `anchor`, about
-    /// `width` wide and at most to `reach` widths above the anchor; with a negative excess where
-    /// that can't be.
-    func merge(
-        from start: Double, to limit: Double, anchor: Double, width: Double, reach: Double = 0.8
-    ) -> Cell {
-        // The mean loss of a cell is off its middle by h²/12 times the log-density's slope.
-        let share = loss.share(at: start)
-        let slope = 0.5 - start / share - (1 - share) / share
-        let shift = slope.isFinite ? min(max(width * slope / 12, -0.4), 0.4) : 0
-        var border = anchor + width * (0.5 - shift)
+    /// Merges outcomes from `start`, below the anchor, on into one whose mean loss is the anchor,
+    /// or next to nothing above it; so that as much is merged from above as there is below. What
+    /// is lost to a mean above the anchor is lost in each use, while the width costs its square.
+    func merge(from start: Double, to limit: Double, anchor: Double, width: Double) -> Cell {
+        let lower = anchor - value(at: start)
+        // Where the density is even, as far up as down; next to that by its slope.
+        let slope = slope(at: start)
+        let shift = slope.isFinite ? min(max(lower * slope * 2 / 3, -0.5), 0.4) : 0
+        let most = anchor + 40 * width
+        var border = min(anchor + max(lower * (1 - shift), 1e-9 * width), most)
         var end = min(position(of: border), limit)
-        guard end > start else { return Cell(mass: 0, end: start, excess: 0) }
+        guard end > start else { return Cell(mass: 0, end: start, isEnough: true) }
         var merged = Merged(anchor: anchor)
         merged.add(self, from: start, to: end)
         // Rounding must not make a mean that is too low look right.
-        var lacking: Double { merged.q * (1 + 1e-14) - merged.p }
-        for _ in 0..<(reach > 1 ? 8 : 3) {
-            guard lacking > 0, end < limit, border < anchor + (reach - 0.05) * width else { break }
-            // What more is needed, by the density at the border.
+        var excess: Double { merged.p - merged.q * (1 + 1e-14) }
+        for _ in 0..<60 {
+            let tolerance = width * (1e-8 * merged.p + 1e-13)
+            let excess = excess
+            if excess >= 0, excess <= tolerance { break }
+            if excess < 0, end >= limit || border >= most { break }
             let density =
                 exp(loss.logTilted(at: end, order: order) - reference + tilt * (anchor - border))
                 * loss.variance / loss.share(at: end)
-            border += 1.02 * lacking / (density * -expm1(anchor - border)) + 1e-12 * width
-            border = min(border, anchor + reach * width)
+            let change = (0.5 * tolerance - excess) / (density * -expm1(anchor - border))
+            guard change.isFinite else { break }
+            // Not below the anchor, where the mean would not rise with the border.
+            let reached = border - anchor
+            border = anchor + min(max(reached + change, 0.1 * reached), 10 * reached)
+            border = min(border, most)
             let from = end
             end = min(position(of: border), limit)
+            guard end != from else { break }
             merged.add(self, from: from, to: end)
         }
-        let excess = merged.p > 0 ? -lacking / (merged.p * width) : 0
-        return Cell(mass: merged.p, end: end, excess: excess)
-    }
-
-    /// The same at the lattice point, among the next few, to which the mean is nearest from above:
-    /// at small rates most outcomes are close to the loss's floor, and lie together in one cell
-    /// wherever it begins.
-    func mergeNearby(
-        from start: Double, to limit: Double, anchor: Double, width: Double
-    ) -> (cell: Cell, moved: Int) {
-        let first = merge(from: start, to: limit, anchor: anchor, width: width)
-        guard first.excess > 0.1, first.mass > 1e-9 else { return (first, 0) }
-        var best = (cell: first, moved: 0)
-        for moved in 1...2 where best.cell.excess > 0.1 {
-            let other = merge(
-                from: start, to: limit, anchor: anchor + Double(moved) * width, width: width,
-                reach: 1.5)
-            guard other.excess >= 0 else { break }
-            best = (other, moved)
-        }
-        return best
+        if excess >= 0 { return Cell(mass: merged.p, end: end, isEnough: true) }
+        // The tail is too thin: no more than lies next to the anchor.
+        end = min(position(of: anchor + width / 2), limit)
+        merged = Merged(anchor: anchor)
+        merged.add(self, from: start, to: end)
+        return Cell(mass: merged.p, end: end, isEnough: false)
     }
 }
 
@@ -352,8 +366,8 @@ extension LatticeLoss {
     }
 
     /// An optimistic lattice for the direction `remove`: the outcomes around each lattice point
-    /// are merged into one, which is post-processing; then that one's loss is lowered to the
-    /// lattice point. The cells' borders are chosen so that next to nothing is lost.
+    /// are merged into one with its loss, which is post-processing. What can't be merged so is
+    /// lowered to a lattice point, or left out.
     init?(optimistic builder: LatticeBuilder, logLost: Double, pointsMax: Int) {
         precondition(builder.direction == .remove, "the direction that costs more")
         let range = builder.range(logLost: logLost)
@@ -362,33 +376,38 @@ extension LatticeLoss {
         let highIndex = (builder.value(at: high) / step).rounded(.down) + 1
         guard abs(lowIndex) < 1e15, highIndex - lowIndex < Double(pointsMax) else { return nil }
         origin = builder.center()
+        // Losses below what binary64 resolves next to one have no mean here.
+        guard origin.isFinite, step > 1e-13 else { return nil }
         // One point more below, for what falls short of the first.
         first = Int(lowIndex) - 2
         let count = Int(highIndex) - first + 1
         var masses = [Double](repeating: 0, count: count)
         var z = low
-        var (cell, span) = (1, 1)
-        while cell < count {
-            let width = Double(span) * step
-            var anchor = origin + Double(first + cell) * step
-            let (merged, moved) = builder.mergeNearby(
-                from: z, to: high, anchor: anchor, width: width)
-            if moved > 0, cell + moved * span < count {
-                cell += moved * span
-                anchor += Double(moved) * width
+        var (cell, span) = (3, 1)
+        // Borders in the middle between points stay there. Nearly nothing is below.
+        let middle = builder.position(of: origin + (Double(first + cell) - 0.5) * step)
+        if middle > z, builder.isNegligible(at: middle) { z = middle }
+        while cell < count, z < high {
+            let value = builder.value(at: z)
+            guard abs(value / step) < 1e15 else { return nil }
+            let anchor = origin + Double(first + cell) * step
+            guard value < anchor else {
+                cell = max(cell + 1, Int(((value - origin) / step).rounded(.up)) - first)
+                continue
             }
-            if merged.excess >= 0 {
+            let width = Double(span) * step
+            let merged = builder.merge(from: z, to: high, anchor: anchor, width: width)
+            if merged.isEnough {
                 masses[cell] += merged.mass
             } else {
                 // Its mean loss is below the point: its mass counts below the least of its losses,
                 // where the tilt weighs it less.
-                let least = ((builder.value(at: z) - origin) / step).rounded(.down)
+                let least = ((value - origin) / step).rounded(.down)
                 let below = min(max(0, Int(least) - first), cell)
                 masses[below] += merged.mass * exp(-builder.tilt * Double(cell - below) * step)
             }
             z = merged.end
-            // Odd spans, so that the next point is one of the lattice. They shrink in time for
-            // what is ahead.
+            // Odd spans, so that the next point is one of the lattice. They shrink ahead of time.
             let border = anchor + width / 2
             var next = span
             if builder.span(from: border, to: border + 6 * width) >= 3 * span {

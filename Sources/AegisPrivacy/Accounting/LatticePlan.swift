@@ -10,6 +10,8 @@ struct LatticePlan: Sendable {
     /// The window is `count` lattice points from `first` on; `count` is a power of two.
     private(set) var first: Int
     let count: Int
+    /// Whether the points are further apart than they should be, since there may be no more.
+    let isCoarse: Bool
     /// The lattice point next to the tilted law's mean, about ε.
     private(set) var center: Int
     /// λ of the Chernoff bounds above and below the window.
@@ -24,16 +26,23 @@ struct LatticePlan: Sendable {
 
     var last: Int { first + count - 1 }
 
-    /// Memory: a lattice has at most this many points, 8 bytes each, and a few copies.
+    /// Memory: a lattice has at most this many points, 8 bytes each, and a few copies. Time: that
+    /// of four such lattices.
     static let pointsMax = 1 << 20
+    /// For a first look at where the law is, and at its numerical error.
+    static let pointsMaxRough = 1 << 17
     static let pointsWanted = 1 << 16
     private static let pointsMin = 1 << 13
 
     /// Nil where the numbers leave binary64's range or the lattice its limits.
     init?(
         _ cumulants: Cumulants, components: [PrivacyPhase], tilt: Double, logDelta: Double,
-        pointsWanted: Int = LatticePlan.pointsWanted
+        pointsWanted: Int = LatticePlan.pointsWanted, pointsMax: Int = LatticePlan.pointsMax
     ) {
+        var most = pointsMax
+        while components.count * most > max(4 * Self.pointsMax, components.count << 17) {
+            most /= 2
+        }
         let (guess, values) = cumulants.guess(tilt)
         // How much of the tilted law may lie outside of the window on either side: next to
         // nothing beside the share of it that makes up δ.
@@ -60,10 +69,11 @@ struct LatticePlan: Sendable {
         var step = max(
             0.0045 * unit, min(0.02 * unit, window / Double(pointsWanted)))
         step = min(step, 0.05 / (tilt + 1), window / Double(Self.pointsMin))
-        step = max(step, window / Double(Self.pointsMax - 2))
+        isCoarse = step < window / Double(most - 2)
+        step = max(step, window / Double(most - 2))
         var count = Self.pointsMin
         while Double(count - 2) * step < window { count *= 2 }
-        guard count <= Self.pointsMax else { return nil }
+        guard count <= most else { return nil }
         step = max(window / Double(count - 2), step / 2)
         guard step > 0, abs(below.end / step) < 1e15 else { return nil }
         self.step = step

@@ -170,9 +170,14 @@ struct CompositionTotals: Sendable {
     }
 
     /// The law in a window, with Chernoff's bounds of what is outside of it.
-    func tail(_ plan: LatticePlan, masses: [Double], error: Double) -> LossTail {
-        let rotation = Int((offset / plan.step).rounded())
-        let residue = offset - Double(rotation) * plan.step
+    /// `rotated`: how many points the masses are below where they belong.
+    func tail(
+        _ plan: LatticePlan, masses: [Double], error: Double, rotatedBy rotated: Int = 0
+    ) -> LossTail {
+        let origins = Int((offset / plan.step).rounded())
+        let residue = offset - Double(origins) * plan.step
+        // Modulo the window's length, a power of two.
+        let rotation = origins &+ rotated
         func bound(_ logMoment: Double, _ lambda: Double, _ index: Int) -> Double {
             exp(min(0, logMoment - lambda * (Double(index) * plan.step + residue)))
         }
@@ -307,7 +312,7 @@ struct LossTail: Sendable {
 
         /// Takes in the mass at `index` and moves one point down.
         mutating func descend(_ tail: LossTail, error: Double) {
-            mass += max(0, tail.masses[(index - tail.rotation) & mask] + error) * weight
+            mass += max(0, tail.masses[(index &- tail.rotation) & mask] + error) * weight
             delta = delta * shrink + mass * gain
             index -= 1
             weight *= growth

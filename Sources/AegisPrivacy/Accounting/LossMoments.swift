@@ -155,7 +155,10 @@ struct LossMoments: Sendable {
             peak = max(peak, loss.logTilted(at: b, order: order))
         }
         var (sum, first, second) = (0.0, 0.0, 0.0)
-        let origin = loss.loss(at: loss.modes(order: order).high)
+        // Offsets are exact where nearly all of the law is.
+        let (low, high) = loss.modes(order: order)
+        let isHigh = loss.logTilted(at: high, order: order) > loss.logTilted(at: low, order: order)
+        let origin = loss.loss(at: isHigh ? high : low)
         for (a, b) in panels {
             let (half, middle) = ((b - a) / 2, (a + b) / 2)
             for (node, weight) in zip(GaussLegendre.nodes16, GaussLegendre.weights16) {
@@ -171,10 +174,46 @@ struct LossMoments: Sendable {
                 }
             }
         }
-        logMoment = peak + log(sum / loss.noise) - 0.5 * log(2 * Double.pi)
+        let logMoment = peak + log(sum / loss.noise) - 0.5 * log(2 * Double.pi)
+        self.logMoment =
+            abs(logMoment) < 1e-3 ? Self.smallLogMoment(loss, order, panels) : logMoment
         let average = first / sum
         mean = origin + average
         variance = max(0, second / sum - average * average)
+    }
+
+    /// log E[(1 + w)^α] as log(1 + E[(1 + w)^α − 1 − αw]), for E[w] = 0: in a thousand million uses
+    /// at a tiny rate, what is less than the last bit of one matters.
+    private static func smallLogMoment(
+        _ loss: SampledLoss, _ order: Double, _ panels: [(Double, Double)]
+    ) -> Double {
+        var sum = 0.0
+        for (a, b) in panels {
+            let (half, middle) = ((b - a) / 2, (a + b) / 2)
+            for (node, weight) in zip(GaussLegendre.nodes16, GaussLegendre.weights16) {
+                for z in [middle - half * node, middle + half * node] {
+                    let density = -z * z / (2 * loss.variance)
+                    sum += weight * half * remainder(loss.loss(at: z), order, density)
+                }
+            }
+        }
+        return log1p(sum / loss.noise / (2 * Double.pi).squareRoot())
+    }
+
+    /// e^{αl} − 1 − α·(e^l − 1), which is never negative for α outside of (0, 1), times e^density.
+    private static func remainder(_ loss: Double, _ order: Double, _ density: Double) -> Double {
+        guard abs(loss) < 0.02, abs(order * loss) < 0.02 else {
+            return exp(order * loss + density) - order * exp(loss + density)
+                + (order - 1) * exp(density)
+        }
+        // Σ (α^k − α)·l^k/k! from the second term on.
+        var (power, total, factor) = (order, 0.0, loss)
+        for k in 2...9 {
+            power *= order
+            factor *= loss / Double(k)
+            total += (power - order) * factor
+        }
+        return total * exp(density)
     }
 }
 
@@ -197,6 +236,8 @@ enum GaussLegendre {
         0.2369268850561891, 0.4786286704993665, 0.5688888888888889, 0.4786286704993665,
         0.2369268850561891,
     ]
+    /// With one at the negative, each of weight 1.
+    static let node2 = 0.5773502691896258
     static let nodes3 = [-0.7745966692414834, 0, 0.7745966692414834]
     static let weights3 = [0.5555555555555556, 0.8888888888888889, 0.5555555555555556]
 }

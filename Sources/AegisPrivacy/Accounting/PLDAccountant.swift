@@ -6,8 +6,11 @@ import Glibc
 ///
 /// Every answer is a bound: lattice, cut tails, aliasing and rounding each go to its side.
 enum PLDAccountant {
-    /// An upper bound of ε at δ in (0, 1); nil where the lattice would outgrow its limits.
-    static func epsilon(_ sum: PhaseSum, logDelta: Double) -> Double? {
+    /// An upper bound of ε at δ in (0, 1); nil where the lattice would outgrow its limits. With
+    /// fewer points it is faster and looser.
+    static func epsilon(
+        _ sum: PhaseSum, logDelta: Double, pointsMax: Int = LatticePlan.pointsMax
+    ) -> Double? {
         if sum.isFree { return 0 }
         if sum.isUnbounded { return .infinity }
         if sum.sampled.isEmpty {
@@ -15,7 +18,8 @@ enum PLDAccountant {
                 logDelta: logDelta, mu: sum.gaussianMuSquared.squareRoot())
         }
         let components = sum.components
-        guard let epsilon = epsilon(components, .remove, logDelta: logDelta) else { return nil }
+        let epsilon = epsilon(components, .remove, logDelta: logDelta, pointsMax)
+        guard let epsilon else { return nil }
         // The other direction costs less, or nearly the same: most often a bound shows it.
         let add = Cumulants(components, .add)
         let proved = RenyiBound(add)
@@ -23,7 +27,7 @@ enum PLDAccountant {
             return epsilon
         }
         let added =
-            self.epsilon(components, .add, logDelta: logDelta)
+            self.epsilon(components, .add, logDelta: logDelta, pointsMax)
             ?? proved.epsilon(logDelta: logDelta)
         return max(epsilon, added)
     }
@@ -31,30 +35,44 @@ enum PLDAccountant {
     /// ε of one direction. The first tilt is a guess; where the numerical error shows in what it
     /// gives, another follows that suits the ε found, and in the end the same in more digits.
     private static func epsilon(
-        _ components: [PrivacyPhase], _ direction: Direction, logDelta: Double
+        _ components: [PrivacyPhase], _ direction: Direction, logDelta: Double, _ pointsMax: Int
     ) -> Double? {
         let cumulants = Cumulants(components, direction, logDelta: logDelta)
         var tilt = cumulants.regular(cumulants.tilt(logDelta: logDelta))
         var best: Double?
         var noise = Double.infinity
-        for _ in 0..<3 {
-            let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta)
+        for attempt in 0..<4 {
+            let tail = tail(
+                cumulants, components, tilt: tilt, logDelta: logDelta,
+                pointsMax: attempt == 0 ? min(pointsMax, LatticePlan.pointsMaxRough) : pointsMax)
             guard let tail, let epsilon = tail.epsilonAbove(logDelta: logDelta) else {
-                tilt /= 2
+                if attempt > 0 { tilt /= 2 }
                 continue
             }
             best = min(best ?? .infinity, epsilon)
-            noise = min(noise, tail.noise(atEpsilon: epsilon, logDelta: logDelta))
+            let found = tail.noise(atEpsilon: epsilon, logDelta: logDelta)
+            if attempt == 0, tail.plan.isCoarse, found < noiseHopeless { continue }
+            noise = min(noise, found)
             if epsilon == 0 || noise < 1e-4 { return best }
             let next = cumulants.tilt(epsilon: epsilon)
             if abs(next - tilt) < 0.1 * tilt { break }
             tilt = next
+            if noise > noiseHopeless, direction == .remove { break }
         }
         // The other direction costs less: rounding up is good enough there.
         guard noise > noiseMost, direction == .remove else { return best }
-        let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta, inMoreDigits: true)
-        guard let epsilon = tail?.epsilonAbove(logDelta: logDelta) else { return best }
-        return min(best ?? .infinity, epsilon)
+        for _ in 0..<2 {
+            let tail = tail(
+                cumulants, components, tilt: tilt, logDelta: logDelta, inMoreDigits: true,
+                pointsMax: pointsMax)
+            guard let epsilon = tail?.epsilonAbove(logDelta: logDelta) else { break }
+            best = min(best ?? .infinity, epsilon)
+            // A tilt that suits a far larger ε leaves more of the error.
+            let next = cumulants.tilt(epsilon: epsilon)
+            if abs(next - tilt) < 0.2 * tilt { break }
+            tilt = next
+        }
+        return best
     }
 
     /// A lower bound of ε at δ.
@@ -68,31 +86,54 @@ enum PLDAccountant {
         let components = sum.components
         guard canHold(components) else { return 0 }
         let cumulants = Cumulants(components, .remove, logDelta: logDelta)
-        let tilt = cumulants.regular(cumulants.tilt(logDelta: logDelta))
-        guard
+        var tilt = cumulants.regular(cumulants.tilt(logDelta: logDelta))
+        var best = 0.0
+        var noise = Double.infinity
+        for attempt in 0..<4 {
+            let tail = optimisticTail(
+                cumulants, components, tilt: tilt, logDelta: logDelta,
+                pointsMax: attempt == 0 ? LatticePlan.pointsMaxRough : LatticePlan.pointsMax)
+            guard let tail else { continue }
+            let epsilon = tail.epsilonBelow(logDelta: logDelta)
+            best = max(best, epsilon)
+            let found = tail.noise(atEpsilon: epsilon, logDelta: logDelta)
+            if attempt == 0, tail.plan.isCoarse, found < noiseHopeless { continue }
+            noise = min(noise, found)
+            if noise < 1e-4 { return best }
+            // The error added instead of taken off, it is near enough to find a better tilt.
+            let near = tail.epsilonAbove(logDelta: logDelta) ?? epsilon
+            let next = cumulants.tilt(epsilon: near)
+            if abs(next - tilt) < 0.1 * tilt { break }
+            tilt = next
+            if noise > noiseHopeless { break }
+        }
+        guard noise > noiseMost else { return best }
+        let tail = optimisticTail(
+            cumulants, components, tilt: tilt, logDelta: logDelta, inMoreDigits: true)
+        return max(best, tail?.epsilonBelow(logDelta: logDelta) ?? 0)
+    }
+
+    /// The composed optimistic loss.
+    private static func optimisticTail(
+        _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double, logDelta: Double,
+        inMoreDigits: Bool = false, pointsMax: Int = LatticePlan.pointsMax
+    ) -> LossTail? {
+        guard !inMoreDigits || components.count <= preciseMechanismsMax,
             let plan = LatticePlan(
-                cumulants, components: components, tilt: tilt, logDelta: logDelta)
-        else { return 0 }
+                cumulants, components: components, tilt: tilt, logDelta: logDelta,
+                pointsMax: pointsMax)
+        else { return nil }
         var lattices: [LatticeLoss] = []
         for phase in components {
             let builder = LatticeBuilder(
                 SampledLoss(phase, logLost: plan.logLost), .remove, plan: plan)
             guard
                 let lattice = LatticeLoss(
-                    optimistic: builder, logLost: plan.logLost,
-                    pointsMax: LatticePlan.pointsMax)
-            else { return 0 }
+                    optimistic: builder, logLost: plan.logLost, pointsMax: LatticePlan.pointsMax)
+            else { return nil }
             lattices.append(lattice)
         }
-        let steps = components.map(\.steps)
-        let tail = compose(lattices, steps, plan)
-        let epsilon = tail.epsilonBelow(logDelta: logDelta)
-        // Where much lies below the window, more digits tell nothing.
-        guard tail.noise(atEpsilon: epsilon, logDelta: logDelta) > noiseMost, tail.below < 1e-3,
-            plan.count <= LatticePlan.pointsMax / 4
-        else { return epsilon }
-        let precise = compose(lattices, steps, plan, inMoreDigits: true)
-        return max(epsilon, precise.epsilonBelow(logDelta: logDelta))
+        return compose(lattices, components.map(\.steps), plan, inMoreDigits: inMoreDigits)
     }
 
     /// An upper bound of δ at ε ≥ 0; nil where the lattice would outgrow its limits.
@@ -120,24 +161,44 @@ enum PLDAccountant {
             {
                 continue
             }
-            guard
-                let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta),
-                let delta = tail.deltaAbove(epsilon: epsilon)
-            else { return nil }
-            worst = max(worst, delta)
+            let bound = deltaAbove(
+                epsilon, cumulants, components, tilt: tilt, logDelta: logDelta)
+            guard let bound else { return nil }
+            worst = max(worst, bound)
         }
         return min(1, worst)
+    }
+
+    /// δ of one direction; in more digits where the numerical error shows.
+    private static func deltaAbove(
+        _ epsilon: Double, _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double,
+        logDelta: Double
+    ) -> Double? {
+        // A tilt far out in a heavy tail may have no window; a smaller one has.
+        for tilt in [tilt, tilt / 2, tilt / 8] {
+            guard let tail = tail(cumulants, components, tilt: tilt, logDelta: logDelta),
+                let delta = tail.deltaAbove(epsilon: epsilon)
+            else { continue }
+            guard cumulants.direction == .remove,
+                tail.noise(atEpsilon: epsilon, logDelta: log(delta)) > noiseMost,
+                let precise = self.tail(
+                    cumulants, components, tilt: tilt, logDelta: logDelta, inMoreDigits: true),
+                let finer = precise.deltaAbove(epsilon: epsilon)
+            else { return delta }
+            return min(delta, finer)
+        }
+        return nil
     }
 
     /// The composed pessimistic loss of one direction.
     private static func tail(
         _ cumulants: Cumulants, _ components: [PrivacyPhase], tilt: Double, logDelta: Double,
-        inMoreDigits: Bool = false
+        inMoreDigits: Bool = false, pointsMax: Int = LatticePlan.pointsMax
     ) -> LossTail? {
-        // A second, with one mechanism in the largest window.
-        guard canHold(components), !inMoreDigits || components.count <= 4,
+        guard canHold(components), !inMoreDigits || components.count <= preciseMechanismsMax,
             let plan = LatticePlan(
-                cumulants, components: components, tilt: tilt, logDelta: logDelta)
+                cumulants, components: components, tilt: tilt, logDelta: logDelta,
+                pointsMax: pointsMax)
         else { return nil }
         var lattices: [LatticeLoss] = []
         for phase in components {
@@ -181,6 +242,12 @@ enum PLDAccountant {
 
     /// What share of δ may be numerical error before more digits are worth their time.
     private static let noiseMost = 2e-3
+
+    /// More than this no other tilt makes up for.
+    private static let noiseHopeless = 1.0
+
+    /// More mechanisms take too long in more digits: each some hundred milliseconds.
+    private static let preciseMechanismsMax = 2
 
     /// Below this σ the loss is so large that binary64 holds too few digits of its density.
     private static let noiseLeast = 0.01

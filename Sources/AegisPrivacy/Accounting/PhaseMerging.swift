@@ -12,7 +12,7 @@ extension PhaseSum {
     /// At most this many mechanisms are composed exactly by their distributions, and
     static let mechanismsMax = 24
     /// by their Rényi divergences.
-    static let curvesMax = 256
+    static let curvesMax = 64
 
     /// The same phases where they are few. Otherwise neighbours in (log q, log σ) are taken
     /// together, each at the corner of its group that is on the given side.

@@ -18,11 +18,15 @@ enum RenyiDivergence {
         if rate == 0 { return 0 }
         if noise == 0 { return .infinity }
         if rate == 1 { return order / 2 / noise / noise }
+        // With so little noise the largest term is all there is.
+        let largest = order * (log(rate) + (order - 1) / 2 / noise / noise)
+        if noise < 1e-3, largest > 1_000 { return largest / (order - 1) }
         let isWhole = order == order.rounded()
         if order > orderMax || (!isWhole && noise < quadratureNoiseMin) {
-            return max(
-                0, LossMoments(SampledLoss(rate: rate, noise: noise), order: order).logMoment)
-                / (order - 1)
+            let moment = LossMoments(SampledLoss(rate: rate, noise: noise), order: order).logMoment
+            // Without sampling it is no less.
+            guard moment.isFinite else { return order / 2 / noise / noise }
+            return max(0, moment) / (order - 1)
         }
         let excess =
             isWhole

@@ -5,7 +5,7 @@ import HummingbirdCore
 package import Logging
 package import NIOCore
 import NIOSSL
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 
 package enum MeshServerError: Error, Sendable {

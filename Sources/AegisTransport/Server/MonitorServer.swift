@@ -3,7 +3,7 @@ import HTTPTypes
 import HummingbirdCore
 package import Logging
 package import NIOCore
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Plain HTTP for probes and scrapers: GET and HEAD, no bodies, nobody asked who they are. What it
 /// may say is public to whoever reaches the address that the owner has chosen.

@@ -1,4 +1,5 @@
 import AegisAPI
+import AegisNode
 import AegisPrivacy
 import AegisReport
 import Foundation
@@ -10,6 +11,8 @@ package enum PrivacyBatch {
     static func run(
         _ path: String, _ answer: (PrivacyCase) throws(CaseFault) -> String
     ) throws(Failure) {
+        // Lattices do.
+        ProcessMemory.keepLargeBlocks()
         let data: Data
         do {
             data =
@@ -53,7 +56,35 @@ package enum PrivacyBatch {
         let lower = min(accountant.epsilonLower(atDelta: delta), bound.epsilon)
         return "\"epsilon\":\(number(bound.epsilon)),\"epsilon_lower\":\(number(lower)),"
             + "\"accountant\":\"\(bound.by.rawValue)\",\"seconds\":\(seconds)"
+            + (try next(given, phases, delta))
     }
+
+    /// ε after each of `next_steps` steps more of the last phase, and how long all of them took.
+    private static func next(
+        _ given: PrivacyCase, _ phases: [PrivacyPhase], _ delta: Double
+    ) throws(CaseFault) -> String {
+        guard given.has("next_steps") else { return "" }
+        let count = try given.count("next_steps")
+        guard count <= nextStepsMax else {
+            throw CaseFault("next_steps must be at most \(nextStepsMax), are \(count)")
+        }
+        guard let last = phases.last, last.steps <= Int.max - count else {
+            throw CaseFault("next_steps need a phase")
+        }
+        guard delta > 0, delta < 1 else {
+            throw CaseFault("next_steps need a delta between 0 and 1")
+        }
+        var curve = EpsilonCurve(of: last, after: Array(phases.dropLast()), delta: delta)
+        _ = curve.epsilon(afterSteps: last.steps)
+        let (found, seconds) = timed {
+            (0..<count).map { curve.epsilon(afterSteps: last.steps + 1 + $0) }
+        }
+        return ",\"epsilon_next\":[\(found.map(number).joined(separator: ","))],"
+            + "\"seconds_next\":\(seconds)"
+    }
+
+    /// Each takes about a millisecond.
+    private static let nextStepsMax = 1_000
 
     package static func delta(_ given: PrivacyCase) throws(CaseFault) -> String {
         let (phases, kind) = (try given.phases(), try given.accountant())

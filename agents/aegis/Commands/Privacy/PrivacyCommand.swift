@@ -93,7 +93,7 @@ package struct PrivacyEpsilon: ParsableCommand {
         }
         var lines = ["epsilon \(Self.shown(best)) at delta \(delta)", ""]
         lines.append("  by the privacy loss distribution  \(Self.shown(pld))")
-        lines.append("  not below                         \(Self.shown(lower))")
+        lines.append("  not below                         \(Self.shown(lower, .down))")
         lines.append("  by Renyi divergences              \(Self.shown(rdp))")
         let text = lines.joined(separator: "\n") + "\n"
         guard phase.steps > 1, best > 0, best.isFinite else { return text }
@@ -112,13 +112,13 @@ package struct PrivacyEpsilon: ParsableCommand {
                 })
     }
 
-    /// Rounded up, for a bound must stay one.
-    static func shown(_ value: Double) -> String {
+    /// Rounded up, or down where it is a lower bound: a bound must stay one.
+    static func shown(_ value: Double, _ rule: FloatingPointRoundingRule = .up) -> String {
         guard value.isFinite else { return "infinite" }
         guard value > 0 else { return "0" }
         var scale = 1.0
         while value * scale < 1_000, scale < 1e18 { scale *= 10 }
-        return "\((value * scale).rounded(.up) / scale)"
+        return "\((value * scale).rounded(rule) / scale)"
     }
 }
 
