@@ -141,7 +141,7 @@ documented_commands() {
                 next
             }
             inside && (/^aegis / || more) { print; more = /\\$/ }' "$root/docs/PRIVACY.md"
-        grep -Eo '`aegis privacy (plan|audit)[^`]*`' "$root/docs/PRIVACY.md" | tr -d '`'
+        grep -Eo "\`aegis privacy (plan|audit)[^\`]*\`" "$root/docs/PRIVACY.md" | tr -d '`'
     } | sed -e "s|mesh/north|$(node_dir north)|" -e "s|12:sha256:…|$head|" >"$out/commands.sh"
     at_least "$(grep -c '^aegis privacy' "$out/commands.sh")" 6 "commands in docs/PRIVACY.md"
     (cd "$out" && PATH=$programs:$PATH bash commands.sh)
