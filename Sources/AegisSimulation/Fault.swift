@@ -16,6 +16,14 @@ enum Fault: String {
     case clockJump = "clock jumps"
     case abstention = "gives no update"
     case attack = "attack"
+    case lyingDisk = "the disk lies from here on"
+    case rottenDisk = "the journal unreadable"
+    case syncError = "the disk refuses to write"
+    case fullDisk = "the disk full"
+    case powerCut = "power cut"
+    case cloning = "the machine copied"
+    case clog = "a link clogged"
+    case hostileAdmin = "the admin lies"
 }
 
 extension Simulation {

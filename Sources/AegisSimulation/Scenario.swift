@@ -84,12 +84,13 @@ package struct Scenario: Hashable, Sendable, Decodable {
         drawn.traitors = min(drawn.traitors, drawn.tolerance - drawn.twins)
         drawn.deadForever = min(
             drawn.deadForever, drawn.tolerance - drawn.twins - drawn.traitors)
-        drawn.rollbacks = min(
-            drawn.rollbacks,
-            drawn.tolerance - drawn.twins - drawn.traitors - drawn.deadForever)
-        drawn.commitLosses = min(
-            drawn.commitLosses,
-            drawn.tolerance - drawn.twins - drawn.traitors - drawn.deadForever - drawn.rollbacks)
+        var left = drawn.tolerance - drawn.twins - drawn.traitors - drawn.deadForever
+        for faulty in [
+            \SimulationOptions.rollbacks, \.commitLosses, \.clones, \.lyingDisks, \.rottenDisks,
+        ] {
+            drawn[keyPath: faulty] = min(drawn[keyPath: faulty], left)
+            left -= drawn[keyPath: faulty]
+        }
         return drawn
     }
 }

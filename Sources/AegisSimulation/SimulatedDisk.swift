@@ -13,6 +13,9 @@ struct SimulatedDisk {
     private var pendingCommits: [(CommitRecord, ChainState)] = []
     /// Updates that are here, by the digest of their blob; durable before anybody is told.
     var blobs: Set<Digest> = []
+    /// What a crash goes back to, where the disk lies about what it has written.
+    private var written: (journal: [JournalRecord], commits: [CommitRecord], chain: ChainState)?
+    private var isRotten = false
     /// What was released for a round: released again as it is.
     var released: [ReleaseKey: UpdateDraft] = [:]
 
@@ -63,6 +66,7 @@ struct SimulatedDisk {
         journal += pendingRecords.prefix(kept)
         pendingRecords = []
         pendingCommits = []
+        if let written { (journal, commits, chain) = written }
     }
 
     /// The last `count` commits are gone; the journal stays.
@@ -80,6 +84,22 @@ struct SimulatedDisk {
 
     mutating func loseJournal() { journal = [] }
 
+    var isLying: Bool { written != nil }
+
+    mutating func beginLying() { written = (journal, commits, chain) }
+    mutating func endLying() { written = nil }
+
+    /// A record in the middle is damaged: none is believed (§2.11).
+    mutating func rot() {
+        journal = []
+        isRotten = true
+    }
+
+    /// Until the journal itself says that this node keeps silent.
+    private var isJournalLost: Bool {
+        isRotten && !journal.contains { if case .silence = $0 { true } else { false } }
+    }
+
     /// The envelope recorded for a slot.
     func recorded(_ slot: SigningSlot) -> SignedEnvelope? {
         for case .signed(slot, let envelope) in pendingRecords.reversed() { return envelope }
@@ -94,6 +114,7 @@ struct SimulatedDisk {
 
     var durable: DurableState {
         DurableState(
-            chain: chain, tip: commits.last, beforeTip: beforeTip, final: final, records: journal)
+            chain: chain, tip: commits.last, beforeTip: beforeTip, final: final, records: journal,
+            isJournalLost: isJournalLost)
     }
 }

@@ -4,13 +4,17 @@ import AegisProtocol
 // The network, and everything that goes wrong without anybody's intent.
 extension Simulation {
     mutating func send(_ statements: [Statement], from node: Int, to peer: NodeID) {
-        let isTraitor = nodes[node].traitor != nil
+        let isTraitor = nodes[node].isTraitor
         if isTraitor, attacks(options.withholding, at: node) { return }
         let isLate = isTraitor && attacks(options.lateness, at: node)
         for other in nodes.indices where nodes[other].id == peer && other != node {
             guard nodes[other].isUp, !isBlocked[node][other] else { continue }
+            if setup.schedule != nil {
+                sendAsScheduled(statements, from: node, to: other)
+                continue
+            }
             // To two processes with one key: one, the other, or both.
-            if nodes[other].isByzantine, nodes[other].traitor == nil,
+            if nodes[other].isByzantine, !nodes[other].isTraitor,
                 random[.network].chance(300)
             {
                 continue
@@ -22,7 +26,8 @@ extension Simulation {
                 if strikes(.straggling, options.straggling, at: other) { delay *= 40 }
                 if isLate { delay += random[.traitor].below(8_000) }
                 queue.schedule(
-                    .deliver(statements, from: nodes[node].id, to: other), at: time + delay)
+                    .deliver(statements, from: nodes[node].id, to: other),
+                    at: max(time + delay, cloggedUntil[node][other]))
             }
         }
     }
@@ -42,13 +47,15 @@ extension Simulation {
         nodes[node].incarnation += 1
         for timer in TimerID.allCases { nodes[node].timers[timer.position] = nil }
         // Two processes with one key would notice each other and fall silent, as they should.
-        let isTwin = nodes[node].isByzantine && nodes[node].traitor == nil
+        let isTwin =
+            nodes[node].isByzantine && !nodes[node].isTraitor && !nodes[node].isCloned
         let configuration = ParticipantConfiguration(
             node: nodes[node].id, rules: isTwin ? rules.breaking(.forgettingIgnored) : rules,
             seed: setup.seed &+ UInt64(node))
         do {
-            nodes[node].participant = try Participant(
-                configuration: configuration, restoring: nodes[node].disk.durable)
+            nodes[node].start(
+                try Participant(
+                    configuration: configuration, restoring: nodes[node].disk.durable))
         } catch {
             return checker.fail("\(nodes[node].name) doesn't believe its own journal: \(error)")
         }
@@ -61,12 +68,13 @@ extension Simulation {
         guard nodes[node].isUp else { return }
         note(0xdead &+ UInt64(node))
         record(node, "is down")
-        nodes[node].participant = nil
+        nodes[node].stop()
         nodes[node].incarnation += 1
         let pending = nodes[node].disk.pendingCount
         let isTorn =
             pending > 0 && strikes(.tornWrite, options.tornWrite, at: node, from: .process)
         nodes[node].disk.crash(keeping: isTorn ? random[.process].below(pending) : 0)
+        if nodes[node].disk.isLying { nodes[node].isRolledBack = true }
         checker.forgetBindings(of: node)
         hint(node) { .peerUnreachable($0) }
         let isLong = random[.process].chance(30)
@@ -117,7 +125,7 @@ extension Simulation {
         }
     }
 
-    var lastFounder: Int { nodes.count - 1 - options.joins }
+    var lastFounder: Int { nodes.count - 1 - options.joins - options.clones }
 
     /// A restored snapshot of the machine (§2.11).
     mutating func rollBack(_ node: Int) {
@@ -215,7 +223,11 @@ extension Simulation {
         guard checker.chain.last.map({ $0.state.lastCommandSequence <= UInt64(index) }) ?? true
         else { return }
         queue.schedule(.command(index), at: time + 2_000)
-        for node in nodes.indices where nodes[node].isUp {
+        // Gone until everything heals, it has told one node.
+        let isSilent = options.adminSilence > 0 && isFaulty
+        if isSilent, time > 10_000 { return }
+        let only = isSilent ? random[.network].below(nodes.count) : -1
+        for node in nodes.indices where nodes[node].isUp && (!isSilent || node == only) {
             guard !isFaulty || !random[.network].chance(300) else { continue }
             queue.schedule(
                 .deliver([.signed(commands[index])], from: rules.admin, to: node),
@@ -231,6 +243,8 @@ extension Simulation {
         for from in nodes.indices {
             for to in nodes.indices { isBlocked[from][to] = false }
             nodes[from].pausedUntil = min(nodes[from].pausedUntil, time)
+            nodes[from].diskFullUntil = 0
+            nodes[from].disk.endLying()
         }
         for index in 0..<options.deadForever {
             let node = lastFounder - index

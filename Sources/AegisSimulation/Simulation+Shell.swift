@@ -16,10 +16,12 @@ extension Simulation {
         var inputs = [input]
         var position = 0
         while position < inputs.count {
-            let wallTime = UInt64(Self.epoch + time + nodes[node].clockOffset)
+            let wallTime = UInt64(
+                Self.epoch + time + nodes[node].clockOffset
+                    + time * nodes[node].drift / 1_000_000)
             let now = Instant(nanoseconds: UInt64(time) * 1_000_000)
             guard
-                let effects = nodes[node].participant?.handle(
+                let (effects, measures) = nodes[node].handle(
                     inputs[position], at: now, wallTime: wallTime)
             else { return }
             position += 1
@@ -27,16 +29,14 @@ extension Simulation {
             guard let next = perform(effects, at: node) else { return crash(node) }
             if nodes[node].rekeyed != nil { return crash(node) }
             inputs += next
-            if nodes[node].isTrusted { checkBounds(of: node) }
+            if nodes[node].isTrusted { check(measures, of: node) }
         }
     }
 
     /// I5, I17.
-    private mutating func checkBounds(of node: Int) {
-        if let bindings = nodes[node].participant?.bindings {
-            checker.bound(node, by: bindings)
-        }
-        if nodes[node].participant?.isWithinLimits == false {
+    private mutating func check(_ measures: ParticipantMeasures, of node: Int) {
+        checker.bound(node, by: measures.bindings)
+        if !measures.isWithinLimits {
             checker.fail("I17: \(nodes[node].name) holds more than its limits allow")
         }
     }
@@ -49,6 +49,7 @@ extension Simulation {
             if strikes(.crash, options.crashRate, of: 100_000, at: node, from: .process) {
                 return nil
             }
+            if isRefused(effect, at: node) { return nil }
             switch effect {
             case .persist(let journalRecord):
                 nodes[node].disk.append(journalRecord)
@@ -56,7 +57,7 @@ extension Simulation {
             case .sign(let slot, let payload, let peers):
                 guard let signing = sign(slot, payload, to: peers, at: node) else { return nil }
                 batch.append(signing)
-            case .observe(let event): record(node, event.words)
+            case .observe(let event): if isRecording { record(node, event.words) }
             default:
                 guard let signed = flush(&batch, at: node) else { return nil }
                 inputs += signed
@@ -80,11 +81,18 @@ extension Simulation {
     }
 
     private mutating func flush(_ batch: inout [Signing], at node: Int) -> [Input]? {
+        if !batch.isEmpty,
+            strikes(.syncError, options.syncErrors, at: node, from: .process)
+        {
+            return nil
+        }
         if isSynchronised(batch.map(\.slot)) { nodes[node].disk.synchroniseJournal() }
         var inputs: [Input] = []
         for signing in batch {
             let slot = signing.slot
-            record(node, "signs \(slot.words) \(words(slot, signing.payload))")
+            if isRecording {
+                record(node, "signs \(slot.words) \(words(slot, signing.payload))")
+            }
             if checker.isForkExpected, nodes[node].isTrusted {
                 checker.hears(.signed(signing.envelope))
             }
@@ -138,7 +146,7 @@ extension Simulation {
                 at: max(at, time))
         case .cancelTimer(let timer): nodes[node].timers[timer.position] = nil
         case .fetch(let request):
-            schedule(5, of: node) {
+            schedule(5 * max(1, options.bulkSlowness), of: node) {
                 .fetch(request, node: node, incarnation: $0, attempt: 0)
             }
         case .train(let request):
@@ -241,7 +249,9 @@ extension Simulation {
             request.from.contains(nodes[other].id) && nodes[other].isUp
                 && !isBlocked[other][node] && !isBlocked[node][other]
                 && nodes[other].disk.blobs.contains(blob)
-                && (nodes[other].traitor == nil || !attacks(options.withholding, at: other))
+                && (!nodes[other].isTraitor
+                    || serves(blob, from: other, to: node)
+                        && !attacks(options.withholding, at: other))
         }
         if isHere || isThere {
             nodes[node].disk.blobs.insert(blob)
@@ -256,7 +266,13 @@ extension Simulation {
     mutating func synchronise(from peers: [NodeID], height: UInt64, at node: Int) {
         for peer in peers {
             for other in nodes.indices where nodes[other].id == peer && nodes[other].isUp {
-                guard !isBlocked[other][node], !isBlocked[node][other] else { continue }
+                guard !isBlocked[other][node], !isBlocked[node][other],
+                    isJoined(other, node), isJoined(node, other)
+                else { continue }
+                if nodes[other].isTraitor, attacks(options.syncPoison, at: other) {
+                    poison(node, at: other)
+                    continue
+                }
                 let records = nodes[other].disk.commits(from: height, count: 16)
                 for record in records {
                     handle(.received(.commit(record), from: peer), at: node)

@@ -12,7 +12,7 @@ extension Simulation {
 
     /// On everything that an honest node says to a traitor.
     mutating func attack(seeing statement: Statement, from sender: NodeID, at node: Int) {
-        guard nodes[node].traitor != nil, nodes[node].isUp,
+        guard nodes[node].isTraitor, nodes[node].isUp,
             !nodes.contains(where: { $0.id == sender && $0.isByzantine })
         else { return }
         nodes[node].traitor?.see(statement)
@@ -26,6 +26,7 @@ extension Simulation {
             say(old, to: [random[.traitor].below(nodes.count)], at: node)
         }
         if attacks(options.garbage, at: node) { babble(statement, at: node) }
+        pester(traitor, seeing: statement, at: node)
     }
 
     private mutating func say(_ statement: Statement, to peers: [Int], at node: Int) {
@@ -132,7 +133,7 @@ extension Simulation {
     mutating func twisted(
         _ envelope: SignedEnvelope, _ slot: SigningSlot, for peer: NodeID, at node: Int
     ) -> SignedEnvelope {
-        guard nodes[node].traitor != nil else { return envelope }
+        guard nodes[node].isTraitor else { return envelope }
         let payload = envelope.unverifiedPayload
         let twisted: [UInt8]?
         switch slot {

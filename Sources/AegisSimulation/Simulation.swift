@@ -19,6 +19,8 @@ package struct Simulation {
     var nodes: [SimulatedNode] = []
     /// Who is cut off from whom, by process.
     var isBlocked: [[Bool]]
+    /// Until when everything on a link waits, by process.
+    var cloggedUntil: [[Int]]
     var checker: SimulationChecker
     var trace: UInt64 = 0
     var eventCount = 0
@@ -40,7 +42,7 @@ package struct Simulation {
         cryptography = setup.cryptography
         random = SimulationChance(setup.seed)
         let mesh = SimulatedMesh(setup.options, setup.cryptography, breaches: setup.breaches)
-        rules = mesh.rules
+        rules = mesh.rules.coordinated(by: setup.schedule?.steps.map(\.coordinator) ?? [])
         commands = mesh.commands
         aggregation = SimulatedAggregation(setup.cryptography)
         for (index, entry) in mesh.rules.roster.entries.enumerated() {
@@ -67,11 +69,25 @@ package struct Simulation {
                     isSlow: random[.clock].chance(setup.options.slow),
                     clockOffset: random[.clock].number(in: -500...500)))
         }
+        for number in 0..<setup.options.clones {
+            let original = nodes[nodes.count - 1 - setup.options.joins - 2 * number]
+            nodes.append(
+                SimulatedNode(
+                    id: original.id, name: original.name + "b", isByzantine: true,
+                    isFounder: false, disk: SimulatedDisk(mesh.rules.initialState),
+                    isSlow: false, clockOffset: original.clockOffset))
+        }
+        if setup.options.driftPerMillion > 0 {
+            let most = setup.options.driftPerMillion
+            for node in nodes { node.drift = random[.clock].number(in: -most...most) }
+        }
         checker = SimulationChecker(
             mesh.rules.unbroken, names: nodes.map(\.name),
             isDurabilityChecked: setup.mutation == nil, isForkExpected: setup.options.forks > 0)
         isBlocked = Array(
             repeating: Array(repeating: false, count: nodes.count), count: nodes.count)
+        cloggedUntil = Array(
+            repeating: Array(repeating: 0, count: nodes.count), count: nodes.count)
     }
 
     /// What happened, a line for each thing; empty unless it was to be recorded.
@@ -89,10 +105,13 @@ package struct Simulation {
             (SimulationEvent.partition, options.partitionInterval),
             (.killCoordinator, options.coordinatorKillInterval),
             (.pause, options.pauseInterval), (.clockJump, options.clockJumpInterval),
+            (.fullDisk, options.fullDiskInterval), (.powerCut(again: 0), options.stormInterval),
+            (.clog, options.clogInterval), (.hostileAdmin, options.hostileAdminInterval),
         ] where interval > 0 {
             queue.schedule(event, at: interval)
         }
         scheduleRollbacks()
+        scheduleFailingMachines()
         scheduleWishes()
         queue.schedule(.heal, at: options.faultMilliseconds)
         let end = options.faultMilliseconds + options.healMilliseconds
@@ -155,6 +174,13 @@ package struct Simulation {
         case .loseCommits(let node): loseCommits(node)
         case .leaveForLong(let node): leaveForLong(node)
         case .wish(let index): wish(index)
+        case .lie(let node): lie(node)
+        case .rot(let node): rot(node)
+        case .fullDisk: fullDisk()
+        case .powerCut(let again): powerCut(again: again)
+        case .clone(let node, let copy): clone(node, as: copy)
+        case .clog: clog()
+        case .hostileAdmin: hostileAdmin()
         case .heal: heal()
         }
     }
@@ -187,9 +213,7 @@ package struct Simulation {
         else { return false }
         return nodes.allSatisfy { node in
             node.isByzantine || node.isDeadForever || last.roster.member(node.id) == nil
-                || node.participant.map {
-                    $0.chain.height == last.height && $0.chain.tip == last.tip
-                } ?? false
+                || node.tip.map { $0 == (last.height, last.tip) } ?? false
         } && isFinal(last)
     }
 

@@ -97,6 +97,45 @@ package struct SimulationOptions: Hashable, Sendable {
     /// 1: the chain may fork; it must be noticed and proved (I14).
     package var forks = 0
 
+    // Disks, machines and links that fail in rarer ways (PROTOCOL.md §7.2).
+    /// Nodes whose disk says that it has written what a crash then loses.
+    package var lyingDisks = 0
+    /// Nodes whose journal becomes unreadable in the middle.
+    package var rottenDisks = 0
+    /// Writes that the disk refuses, in 1,000: the process ends.
+    package var syncErrors = 0
+    /// Milliseconds between two disks running full, for some seconds.
+    package var fullDiskInterval = 0
+    /// Milliseconds between two power cuts, after which most processes start and die some times.
+    package var stormInterval = 0
+    /// Nodes whose machine is copied while it runs: both go on.
+    package var clones = 0
+    /// Milliseconds between two links on which everything waits for a while.
+    package var clogInterval = 0
+    /// Blobs take so many times as long as small statements; 0: they don't.
+    package var bulkSlowness = 0
+    /// The most a node's wall clock runs too fast or too slow, in millionths.
+    package var driftPerMillion = 0
+
+    // What else traitors do, with these chances in 1,000.
+    /// Evidence that proves nothing.
+    package var evidenceSpam = 0
+    /// Commits that nobody decided, also where somebody asks for commits.
+    package var syncPoison = 0
+    /// Their updates are served to some only.
+    package var selectivity = 0
+    /// Everything they have heard, again to everybody.
+    package var resending = 0
+    /// Votes and timeouts of another mesh, or under another roster.
+    package var otherMesh = 0
+
+    // The admin.
+    /// Milliseconds between two times that the admin tells the nodes different things under one
+    /// number, or old things again.
+    package var hostileAdminInterval = 0
+    /// 1: the admin tells one node, and is gone until everything heals.
+    package var adminSilence = 0
+
     package init() {}
 
     package init(participants: Int) { self.participants = participants }
@@ -138,6 +177,15 @@ package struct SimulationOptions: Hashable, Sendable {
         ("absentees", \.absentees), ("adaptiveMilliseconds", \.adaptiveMilliseconds),
         ("stragglerMilliseconds", \.stragglerMilliseconds), ("stragglerFrom", \.stragglerFrom),
         ("stragglerThrough", \.stragglerThrough),
+        ("lyingDisks", \.lyingDisks),
+        ("rottenDisks", \.rottenDisks), ("syncErrors", \.syncErrors),
+        ("fullDiskInterval", \.fullDiskInterval), ("stormInterval", \.stormInterval),
+        ("clones", \.clones), ("clogInterval", \.clogInterval),
+        ("bulkSlowness", \.bulkSlowness), ("driftPerMillion", \.driftPerMillion),
+        ("evidenceSpam", \.evidenceSpam), ("syncPoison", \.syncPoison),
+        ("selectivity", \.selectivity), ("resending", \.resending),
+        ("otherMesh", \.otherMesh), ("hostileAdminInterval", \.hostileAdminInterval),
+        ("adminSilence", \.adminSilence),
     ]
 
     /// Those whose removal makes a failure simpler; the others say what mesh it is.
@@ -149,6 +197,9 @@ package struct SimulationOptions: Hashable, Sendable {
         "lyingTimeout", "falseList", "secondUpdate", "hiddenCertificate", "abstention",
         "stopped", "joins", "leaves", "evictions", "suspensions", "rotations", "intruders",
         "commitLosses", "absentees", "stragglerMilliseconds",
+        "lyingDisks", "rottenDisks", "syncErrors", "fullDiskInterval", "stormInterval", "clones",
+        "clogInterval", "bulkSlowness", "driftPerMillion", "evidenceSpam", "syncPoison",
+        "selectivity", "resending", "otherMesh", "hostileAdminInterval", "adminSilence",
     ]
 }
 

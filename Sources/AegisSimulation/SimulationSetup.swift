@@ -10,11 +10,14 @@ package struct SimulationSetup: Sendable {
     /// The numbers of the faults that strike; nil: all that are drawn.
     package var keptFaults: Set<Int>?
     package var cryptography: any SimulationCryptography
+    /// Who can talk to whom and who coordinates, view by view; nil: as the options say.
+    package var schedule: TwinsSchedule?
 
     package init(
         seed: UInt64, options: SimulationOptions, breaches: RuleBreaches = [],
         mutation: Mutation? = nil, keptFaults: Set<Int>? = nil,
-        cryptography: any SimulationCryptography = SymbolicCryptography()
+        cryptography: any SimulationCryptography = SymbolicCryptography(),
+        schedule: TwinsSchedule? = nil
     ) {
         self.seed = seed
         self.options = options
@@ -22,6 +25,7 @@ package struct SimulationSetup: Sendable {
         self.mutation = mutation
         self.keptFaults = keptFaults
         self.cryptography = cryptography
+        self.schedule = schedule
     }
 
     package func report() -> SimulationReport {
@@ -52,7 +56,9 @@ package struct SimulationReport: CustomStringConvertible, Sendable {
     }
 
     package var description: String {
-        "seed \(setup.seed), \(setup.options): \(violation ?? "holds") after \(events) events, "
+        "seed \(setup.seed), "
+            + (setup.schedule.map { "schedule \($0), " } ?? "")
+            + "\(setup.options): \(violation ?? "holds") after \(events) events, "
             + "\(faults) faults, \(milliseconds) ms, \(heights) heights, trace \(trace)"
     }
 }
@@ -70,10 +76,22 @@ package struct Minimiser: Sendable {
     }
 
     package mutating func minimised(_ failing: SimulationSetup) -> SimulationSetup {
-        var best = withoutKinds(failing)
+        var best = withoutKinds(joined(failing))
         guard best.keptFaults == nil else { return best }
         best.keptFaults = Set(1...max(1, best.report().faults))
         narrow(&best)
+        return best
+    }
+
+    /// A schedule whose views are not cut where that isn't needed.
+    private mutating func joined(_ failing: SimulationSetup) -> SimulationSetup {
+        var best = failing
+        guard let schedule = failing.schedule else { return best }
+        for view in schedule.steps.indices {
+            var simpler = best
+            simpler.schedule = best.schedule?.joining(view)
+            if simpler.schedule != best.schedule, isFailing(simpler) { best = simpler }
+        }
         return best
     }
 

@@ -1,5 +1,5 @@
 package import AegisCore
-package import AegisProtocol
+import AegisProtocol
 
 /// Stand-ins that are fast, not strong: nobody in a simulation forges, so a keyed sum is as good as
 /// a signature, and a good mixer as good as SHA-256.

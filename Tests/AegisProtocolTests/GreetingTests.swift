@@ -23,6 +23,27 @@ struct GreetingTests {
         #expect(stage.slots(0).contains { $0.type == .vote1 })
     }
 
+    @Test("where others have left meanwhile, fewer answers are enough")
+    func shrunk() throws {
+        var stage = try Stage(4)
+        stage.messages = []
+        try stage.restart(0)
+        stage.deliver { $0.to == 1 && $0.statement.isHello || $0.to == 0 && $0.from == 1 }
+        #expect(stage.participants[0].status.phase == .greeting)
+        for leaver in stage.ids[2...3] {
+            let leave = stage.command(by: leaver, .leave(leaver))
+            for index in 1...3 {
+                stage.handle(.received(.signed(leave), from: leaver), at: index)
+            }
+        }
+        for index in 1...3 { try stage.elapse(.command, at: index) }
+        stage.deliver { $0.from != 0 && $0.to != 0 }
+        let commit = try #require(stage.commits[1].last)
+        stage.handle(.received(.commit(commit), from: stage.ids[1]), at: 0)
+        #expect(stage.participants[0].chain.roster.nodes == Array(stage.ids[0...1]))
+        #expect(stage.participants[0].status.phase != .greeting)
+    }
+
     @Test(
         "a disk that went back in time silences its node for two heights, and then it votes again")
     func rollback() throws {

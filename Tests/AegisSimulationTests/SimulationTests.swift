@@ -35,6 +35,15 @@ struct SimulationTests {
         }
     }
 
+    @Test(
+        "what a seed has found once stays mended",
+        arguments: [("membership", 730), ("growing", 3_420)])
+    func found(name: String, seed: UInt64) throws {
+        let scenario = try ScenarioFiles.scenario(name)
+        let report = SimulationSetup(seed: seed, options: scenario.options(seed: seed)).report()
+        #expect(report.violation == nil, "\(report)")
+    }
+
     @Test("the same seed gives the same trace, another seed another")
     func reproducible() throws {
         let scenario = try ScenarioFiles.scenario("mixed")

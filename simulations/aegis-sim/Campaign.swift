@@ -1,4 +1,5 @@
 import AegisSimulation
+import ArgumentParser
 import Foundation
 import Synchronization
 
@@ -10,15 +11,16 @@ final class Campaign: Sendable {
         var seconds: Double?
         var isMinimising = true
         var threads = 1
+        /// Simulations altogether, those of earlier commands included.
+        var simulationsMax = Int.max
     }
 
-    let order: SimulationOrder
-    let plan: SetupPlan
+    private let workload: any Workload
     private let limits: Limits
     private let file: CampaignFile?
     private let state: Mutex<State>
 
-    /// Simulations that one thread does at a time.
+    /// Places that one thread does at a time.
     private static let piece = 16
 
     private struct State {
@@ -27,18 +29,16 @@ final class Campaign: Sendable {
         /// All before it are in the record.
         var record: CampaignRecord
         /// Pieces that ended before an earlier one did, by their first simulation.
-        var waiting: [Int: [SimulationOutcome]] = [:]
+        var waiting: [Int: (end: Int, [SimulationOutcome])] = [:]
         var progress = Progress()
         let start: Int
         var savedAt = 0.0
     }
 
     init(
-        _ order: SimulationOrder, plan: SetupPlan, limits: Limits, record: CampaignRecord,
-        file: CampaignFile?
+        _ workload: any Workload, limits: Limits, record: CampaignRecord, file: CampaignFile?
     ) {
-        self.order = order
-        self.plan = plan
+        self.workload = workload
         self.limits = limits
         self.file = file
         state = Mutex(State(begun: record.done, record: record, start: record.done))
@@ -48,7 +48,7 @@ final class Campaign: Sendable {
     func run() throws -> CampaignRecord {
         DispatchQueue.concurrentPerform(iterations: limits.threads) { _ in
             while let (piece, closed) = next() {
-                finish(piece.lowerBound, outcomes(of: piece, without: closed))
+                finish(piece, outcomes(of: piece, without: closed))
             }
         }
         let record = state.withLock { state in
@@ -59,15 +59,31 @@ final class Campaign: Sendable {
         return record
     }
 
+    /// Runs, prints the result, and says whether all is done; a violation ends the command.
+    func run(_ output: OutputFormat, rest: (Int) -> String) throws -> Bool {
+        StopSignal.watch()
+        let result = try run()
+        let isDone =
+            result.done >= workload.count || result.simulations >= limits.simulationsMax
+        let isStopped = StopSignal.isRaised || limits.seconds != nil
+        let report = CampaignReport(
+            record: result, count: workload.count,
+            rest: isStopped && !isDone ? rest(result.done) : nil)
+        print(output == .json ? try report.json() : report.text)
+        if !result.failures.isEmpty { throw ExitCode(1) }
+        return isDone
+    }
+
     private func next() -> (Range<Int>, closed: [Bool])? {
         state.withLock { state in
-            guard state.begun < order.count, !StopSignal.isRaised,
+            guard state.begun < workload.count, !StopSignal.isRaised,
+                state.record.simulations < limits.simulationsMax,
                 limits.seconds.map({ state.progress.seconds < $0 }) ?? true
             else { return nil }
             let closed = state.record.tallies.map { $0.failures >= limits.failuresMax }
             guard closed.contains(false) else { return nil }
             let first = state.begun
-            state.begun = min(order.count, first + Self.piece)
+            state.begun = min(workload.count, first + Self.piece)
             return (first..<state.begun, closed)
         }
     }
@@ -75,41 +91,32 @@ final class Campaign: Sendable {
     private func outcomes(of piece: Range<Int>, without closed: [Bool]) -> [SimulationOutcome] {
         var outcomes: [SimulationOutcome] = []
         for index in piece {
-            let (number, seed) = order[index]
-            guard !closed[number] else { continue }
-            let scenario = order.scenarios[number]
+            guard let (row, setup) = workload.simulation(at: index), !closed[row] else { continue }
             let start = Progress.cpuSeconds
-            let report = plan.setup(seed, of: scenario).report()
+            let report = setup.report()
             let seconds = Progress.cpuSeconds - start
             outcomes.append(
                 SimulationOutcome(
-                    scenario: number, heights: report.heights, events: report.events,
+                    index: index, row: row, heights: report.heights, events: report.events,
                     faults: report.faults, trace: report.trace, cpuSeconds: seconds,
                     failure: report.violation.map {
                         CampaignFailure(
-                            report, $0, of: scenario, plan: plan,
+                            report, $0, of: row, in: workload,
                             isMinimising: limits.isMinimising)
                     }))
         }
         return outcomes
     }
 
-    private func finish(_ first: Int, _ outcomes: [SimulationOutcome]) {
+    private func finish(_ piece: Range<Int>, _ outcomes: [SimulationOutcome]) {
         let saved: CampaignRecord? = state.withLock { state in
-            state.waiting[first] = outcomes
-            while let outcomes = state.waiting.removeValue(forKey: state.record.done) {
-                for outcome in outcomes {
-                    // What a thread did of a scenario that had failed often enough doesn't count.
-                    guard
-                        state.record.tallies[outcome.scenario].failures < limits.failuresMax
-                    else { continue }
-                    state.record.add(outcome)
-                }
-                state.record.done = min(order.count, state.record.done + Self.piece)
+            state.waiting[piece.lowerBound] = (piece.upperBound, outcomes)
+            while let (end, outcomes) = state.waiting.removeValue(forKey: state.record.done) {
+                state.record.add(outcomes, through: end, limits)
             }
             let (record, start, seconds) = (state.record, state.start, state.progress.seconds)
             state.progress.show {
-                record.progress(of: order.count, since: start, seconds: seconds)
+                record.progress(of: workload.count, since: start, seconds: seconds, limits)
             }
             guard file != nil, seconds - state.savedAt > 30 else { return nil }
             state.savedAt = seconds

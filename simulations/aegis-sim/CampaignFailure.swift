@@ -11,7 +11,7 @@ struct CampaignFailure: Codable, Sendable {
     let transcript: [String]
 
     init(
-        _ report: SimulationReport, _ violation: String, of scenario: Scenario, plan: SetupPlan,
+        _ report: SimulationReport, _ violation: String, of row: Int, in workload: any Workload,
         isMinimising: Bool
     ) {
         var simplest = report.setup
@@ -21,11 +21,11 @@ struct CampaignFailure: Codable, Sendable {
         }
         var simulation = Simulation(simplest, isRecording: true)
         _ = simulation.run()
-        self.scenario = scenario.name
+        scenario = workload.rows[row]
         seed = report.setup.seed
         self.violation = violation
-        command = plan.command(for: report.setup, of: scenario)
-        minimisedCommand = isMinimising ? plan.command(for: simplest, of: scenario) : nil
+        command = workload.command(for: report.setup, row: row)
+        minimisedCommand = isMinimising ? workload.command(for: simplest, row: row) : nil
         transcript = simulation.lines
     }
 

@@ -11,22 +11,42 @@ struct CampaignRecord: Codable, Sendable {
     var tallies: [CampaignTally]
     var failures: [CampaignFailure] = []
 
-    init(_ order: SimulationOrder, plan: String, done: Int = 0) {
+    init(_ workload: any Workload, plan: String, done: Int = 0) {
         self.plan = plan
         self.done = done
-        tallies = order.scenarios.map { CampaignTally($0.name) }
+        tallies = workload.rows.map(CampaignTally.init)
     }
 
-    mutating func add(_ outcome: SimulationOutcome) {
-        tallies[outcome.scenario].add(outcome)
-        if let failure = outcome.failure { failures.append(failure) }
+    var simulations: Int { tallies.map(\.seeds).reduce(0, +) }
+
+    /// The outcomes of the next piece. What a thread did beyond a limit doesn't count.
+    mutating func add(
+        _ outcomes: [SimulationOutcome], through end: Int, _ limits: Campaign.Limits
+    ) {
+        for outcome in outcomes {
+            guard tallies[outcome.row].failures < limits.failuresMax else { continue }
+            guard simulations < limits.simulationsMax else {
+                done = outcome.index
+                return
+            }
+            tallies[outcome.row].add(outcome)
+            if let failure = outcome.failure { failures.append(failure) }
+        }
+        done = end
     }
 
-    func progress(of count: Int, since start: Int, seconds: Double) -> String {
+    func progress(
+        of places: Int, since start: Int, seconds: Double, _ limits: Campaign.Limits
+    ) -> String {
         let total = CampaignTally.total(of: tallies)
-        let left = Double(count - done) * seconds / Double(max(1, done - start))
-        return "\(Progress.grouped(done)) of \(Progress.grouped(count)) seeds "
-            + "(\(done * 100 / max(1, count)) %), "
+        let isLimited = limits.simulationsMax < .max
+        let (done, count) =
+            isLimited ? (simulations, limits.simulationsMax) : (self.done, places)
+        let share = Double(self.done - start) / Double(max(1, self.done))
+        let left =
+            Double(count - done) * seconds / max(1, Double(done) * share)
+        return "\(Progress.grouped(done)) of \(Progress.grouped(count)) "
+            + "(\(Int(Double(done) / Double(max(1, count)) * 100)) %), "
             + "\(Progress.grouped(total.seedsPerCPUHour)) per CPU-hour, "
             + "\(total.failures) violations, \(Progress.duration(left)) left"
     }

@@ -45,7 +45,9 @@ struct CampaignTally: Codable, Sendable {
 
 /// What a campaign keeps of one simulation.
 struct SimulationOutcome: Sendable {
-    let scenario: Int
+    /// Its place in the order, and the kind of simulation.
+    let index: Int
+    let row: Int
     let heights: Int
     let events: Int
     let faults: Int

@@ -18,11 +18,7 @@ struct SetupPlan {
         var setup = SimulationSetup(
             seed: seed, options: options, keptFaults: faults?.numbers,
             cryptography: cryptography)
-        switch breakage {
-        case .rule(_, let breach): setup.breaches = breach
-        case .duty(let mutation): setup.mutation = mutation
-        case nil: break
-        }
+        breakage?.apply(to: &setup)
         return setup
     }
 
@@ -39,7 +35,7 @@ struct SetupPlan {
             words.append("--faults \(numbers.isEmpty ? "none" : numbers)")
         }
         if let breakage { words.append("--break \(breakage.name)") }
-        if cryptography is RealCryptography { words.append("--cryptography real") }
+        if cryptography is RealCryptography { words.append("--crypto real") }
         return (words + ["--replay"]).joined(separator: " ")
     }
 }
@@ -56,6 +52,13 @@ enum Breakage {
             self = .duty(duty)
         } else {
             return nil
+        }
+    }
+
+    func apply(to setup: inout SimulationSetup) {
+        switch self {
+        case .rule(_, let breach): setup.breaches = breach
+        case .duty(let mutation): setup.mutation = mutation
         }
     }
 

@@ -14,6 +14,9 @@ package struct MeshRules: Sendable {
     package let cryptography: any ProtocolCryptography
     /// Empty but in tests of the checkers.
     package private(set) var breaches: RuleBreaches
+    /// Who coordinates the first views of every height, by place in the roster. Empty but in
+    /// simulations that try every coordinator.
+    private var coordinators: [UInt8] = []
 
     /// `genesis` and `founding` were verified by the caller (AegisIdentity).
     package init(
@@ -63,19 +66,26 @@ package struct MeshRules: Sendable {
         return rules
     }
 
+    /// For simulations.
+    package func coordinated(by places: [UInt8]) -> MeshRules {
+        var rules = self
+        rules.coordinators = places
+        return rules
+    }
+
     /// q: the signatures that decide.
-    var quorum: Int {
+    package var quorum: Int {
         let roster = breaches.contains(.quorumOfFounders) ? initialState.roster : roster
         return roster.quorum - (breaches.contains(.smallQuorum) ? 1 : 0)
     }
 
     /// The timeouts that elect a coordinator: q.
-    var electionQuorum: Int {
+    package var electionQuorum: Int {
         breaches.contains(.electionByFew) ? roster.faultTolerance + 1 : quorum
     }
 
     /// The first votes that certify a value: q.
-    var certificateQuorum: Int {
+    package var certificateQuorum: Int {
         breaches.contains(.vote2WithoutQuorum) ? roster.faultTolerance + 1 : quorum
     }
 
@@ -90,6 +100,7 @@ package struct MeshRules: Sendable {
         height: UInt64, view: UInt32, convicted: [NodeID] = []
     ) -> NodeID {
         let all = roster.nodes
+        if Int(view) < coordinators.count { return all[Int(coordinators[Int(view)]) % all.count] }
         // More than f convictions would say that the roster itself can't be trusted.
         let left = convicted.isEmpty ? all : all.filter { !convicted.contains($0) }
         let eligible = left.count >= all.count - roster.faultTolerance ? left : all

@@ -10,6 +10,11 @@ struct Greeting: Sendable {
 
     var answers: Int { heights.count }
     var highest: UInt64? { heights.values.max() }
+
+    /// Only answers of participants count.
+    mutating func keep(_ roster: Roster) {
+        heights = heights.filter { roster.contains($0.key) }
+    }
 }
 
 /// The last binding statement of a peer that came here: what a `HelloReply` shows it.

@@ -30,7 +30,19 @@ extension Participant {
             $0 != configuration.node && !peers.contains($0)
         }
         catchUp(seen: agreement.height, from: peers + rest)
+        // Who only said where they are may say so again.
+        ahead = ahead.filter { !$0.value.isEmpty }
         startTimer(.catchUp, after: configuration.timing.catchUpInterval)
+    }
+
+    /// Somebody was asked a moment ago, but may be gone.
+    private mutating func askNext(_ peers: [NodeID]) {
+        for peer in peers where ahead.count < ProtocolLimits.strangersMax {
+            ahead[peer] = ahead[peer] ?? []
+        }
+        if timers[.catchUp] == nil {
+            startTimer(.catchUp, after: configuration.timing.catchUpInterval)
+        }
     }
 
     /// Asks for commits, at most once an interval.
@@ -38,8 +50,7 @@ extension Participant {
         if let last = synchronisedAt,
             now < last + configuration.timing.catchUpInterval, height > agreement.height
         {
-            // Asked a moment ago; the next statement that is ahead asks again.
-            return
+            return askNext(peers)
         }
         synchronisedAt = now
         observe(.catchingUp(height: chain.height, seen: height))

@@ -41,14 +41,13 @@ extension Participant {
         retransmissions = 0
         let isNewcomer = me != nil && !before.roster.contains(configuration.node)
         if isNewcomer { greet() }
-        // Whoever came since may answer, too.
-        if greeting != nil, rules.rosterDigest != before.rosterDigest { sayHello() }
         dropDecidedEvidence()
         resetCommands()
         // Until now this node may have been silent.
         let isFirst = abstainsThrough > 0 && abstainsThrough == before.height + 1
         tellAssociates(.commit(commit.record), of: before.roster)
         enterRound(isBehindPossible: isFetched || isFirst || isNewcomer)
+        if rules.rosterDigest != before.rosterDigest { greetNewRoster() }
         replayAhead()
     }
 

@@ -73,6 +73,14 @@ extension Participant {
         considerGreeting()
     }
 
+    /// Whoever came since may answer, too; and where others left, fewer answers are enough.
+    mutating func greetNewRoster() {
+        guard greeting != nil else { return }
+        greeting?.keep(rules.roster)
+        sayHello()
+        considerGreeting()
+    }
+
     /// With a quorum's knowledge, its own included, this node knows where it stands.
     private mutating func considerGreeting() {
         guard let greeting, greeting.answers + (me == nil ? 0 : 1) >= rules.quorum else { return }
