@@ -42,6 +42,24 @@ struct NastyQuestionTests {
         #expect(least >= delta * (1 - 1e-9), "\(phases) \(delta): \(least)")
     }
 
+    @Test("where rounding takes a point of the lattice for the least loss there is, it goes on")
+    func leastLoss() throws {
+        let phases = try [
+            (0.0001594485205268754, 591.3361426944756, 12_879_560),
+            (6.299434524388969e-10, 2.695669546713865, 922),
+            (0.9999999999999912, 0.10282105778946701, 2),
+            (6.2565424536346434e-12, 60_130.33671843146, 123_129_069),
+            (1.966406013953478e-07, 0.7448598020016383, 5_053),
+        ].map { try PrivacyPhase(samplingRate: $0, noiseMultiplier: $1, steps: $2) }
+        let accountant = PrivacyAccountant(phases)
+        let delta = 1.3942783265848532e-20
+        let (lower, upper) = (
+            accountant.epsilonLower(atDelta: delta), accountant.epsilon(atDelta: delta)
+        )
+        // The third phase alone costs as much.
+        #expect(lower > 220 && lower <= upper && upper < 224)
+    }
+
     @Test(
         "what is found costs at most the target and 0.1 % less, or it says why", arguments: 1...12)
     func calibration(seed: Int) throws {

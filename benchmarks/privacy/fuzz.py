@@ -26,9 +26,11 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 
 SECONDS_MOST, MEGABYTES_MOST = 1.0, 256.0
+SECONDS_PATIENCE = 60.0
 
 
 def real(value):
@@ -101,6 +103,8 @@ class Report:
 
     def ran(self, command, case, seconds, megabytes):
         self.answers += 1
+        if sys.stderr.isatty():
+            print(f"\r{self.answers} answers, {len(self.faults)} off ", end="", file=sys.stderr)
         self.seconds.append((seconds, command, case))
         self.megabytes.append((megabytes, command, case))
 
@@ -117,6 +121,17 @@ def brief(case):
 
 def ask(program, command, cases, report):
     """The answers, with what each took of CPU time and of memory."""
+    answers = []
+    while len(answers) < len(cases):
+        answers += ask_some(program, command, cases[len(answers) :], report)
+        if len(answers) < len(cases):
+            # It hung or ended on this one: the next ones are asked without it.
+            answers.append({"error": "no answer"})
+    return answers
+
+
+def ask_some(program, command, cases, report):
+    """As far as it answers."""
     path = f"/tmp/aegis-privacy-fuzz.{os.getpid()}.jsonl"
     with open(path, "w", encoding="utf-8") as file:
         for index, case in enumerate(cases):
@@ -127,7 +142,13 @@ def ask(program, command, cases, report):
     )
     clock = (~child.pid << 3) | 2
     answers, spent = [], 0.0
-    for line in child.stdout:
+    while True:
+        patience = threading.Timer(SECONDS_PATIENCE, child.kill)
+        patience.start()
+        line = child.stdout.readline()
+        patience.cancel()
+        if not line:
+            break
         try:
             now, peak = time.clock_gettime(clock), peak_megabytes(child.pid)
         except OSError:
@@ -135,10 +156,10 @@ def ask(program, command, cases, report):
         answers.append(json.loads(line))
         report.ran(command, cases[len(answers) - 1], now - spent, peak)
         spent = now
-    if child.wait() != 0 or len(answers) != len(cases):
-        case = cases[len(answers)] if len(answers) < len(cases) else {}
-        report.wrong(command, case, f"ended with {child.returncode}")
-        answers += [{"error": "no answer"}] * (len(cases) - len(answers))
+    child.wait()
+    if len(answers) < len(cases):
+        why = "no answer" if child.returncode == -9 else f"ended with {child.returncode}"
+        report.wrong(command, cases[len(answers)], why)
     os.unlink(path)
     return answers
 

@@ -171,6 +171,7 @@ struct LatticeBuilder {
         from start: Double, to end: Double, anchor: Double,
         _ visit: (_ weight: Double, _ loss: Double) -> Void
     ) {
+        precondition(start.isFinite && end.isFinite, "outcomes are between two finite ones")
         let shift = tilt * anchor - reference
         let ownLoss = direction == .remove ? 1.0 : 0
         @inline(__always)
@@ -293,13 +294,14 @@ extension LatticeBuilder {
             border = anchor + min(max(reached + change, 0.1 * reached), 10 * reached)
             border = min(border, most)
             let from = end
-            end = min(position(of: border), limit)
+            // An anchor may lie below every loss.
+            end = min(max(position(of: border), start), limit)
             guard end != from else { break }
             merged.add(self, from: from, to: end)
         }
         if excess >= 0 { return Cell(mass: merged.p, end: end, isEnough: true) }
         // The tail is too thin: no more than lies next to the anchor.
-        end = min(position(of: anchor + width / 2), limit)
+        end = min(max(position(of: anchor + width / 2), start), limit)
         merged = Merged(anchor: anchor)
         merged.add(self, from: start, to: end)
         return Cell(mass: merged.p, end: end, isEnough: false)
