@@ -42,6 +42,20 @@ struct NastyQuestionTests {
         #expect(least >= delta * (1 - 1e-9), "\(phases) \(delta): \(least)")
     }
 
+    @Test(
+        "δ of rare draws is as small as its ε says",
+        arguments: [
+            (1.1816252160659972e-08, 24.75838215628823, 5_914, 1.735826743246345e-11),
+            (4.015345436783036e-08, 7.199471649296518, 6_117, 4.518352135421318e-21),
+        ])
+    func rareDraws(rate: Double, noise: Double, steps: Int, delta: Double) throws {
+        let accountant = PrivacyAccountant([
+            try PrivacyPhase(samplingRate: rate, noiseMultiplier: noise, steps: steps)
+        ])
+        let found = accountant.delta(atEpsilon: accountant.epsilon(atDelta: delta))
+        #expect(found >= delta * 0.97 && found <= delta * 1.03)
+    }
+
     @Test("where rounding takes a point of the lattice for the least loss there is, it goes on")
     func leastLoss() throws {
         let phases = try [

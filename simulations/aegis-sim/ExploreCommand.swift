@@ -17,7 +17,7 @@ struct ExploreCommand: ParsableCommand {
             Examples:
               aegis-sim explore --nodes 4 --views 2
               aegis-sim explore --nodes 3 --fork
-              aegis-sim explore --nodes 4 --views 3 --limit 20000000
+              aegis-sim explore --nodes 4 --views 3
               aegis-sim explore --nodes 4 --views 2 --roster-change --limit 5000000
               aegis-sim explore --views 2 --break timeoutWithoutCertificate
             """)

@@ -118,7 +118,29 @@ package struct PrivacyAccountant: Hashable, Sendable {
         }
         if kind == .rdp { return min(rdp(), sum.variation) }
         let pld = PLDAccountant.delta(sum.merged(.costlier), epsilon: epsilon)
-        if kind == .pld, let pld { return min(pld, sum.variation) }
-        return min(rdp(), pld ?? 1, sum.variation)
+        if let pld, pld < sum.variation {
+            return kind == .pld ? pld : min(rdp(), pld)
+        }
+        let bound = kind == .pld && pld != nil ? sum.variation : min(rdp(), sum.variation)
+        return deltaByEpsilon(epsilon, below: bound)
+    }
+
+    /// Where the lattice for an ε shows nothing, because what is known of δ is far too much: the
+    /// least δ, within two per cent, at which the bound of ε is small enough.
+    private func deltaByEpsilon(_ epsilon: Double, below bound: Double) -> Double {
+        // Each try takes as long as an ε; many mechanisms have no time for that.
+        guard bound > 0, epsilon > 0, phases.count <= 3 else { return bound }
+        var enough = log(bound)
+        var few: Double?
+        for attempt in 0..<18 {
+            let next = few.map { (enough + $0) / 2 } ?? enough - pow(2, Double(attempt))
+            guard few.map({ enough - $0 > 0.02 }) ?? true, next > -700 else { break }
+            if self.bound(atDelta: exp(next)).epsilon <= epsilon {
+                enough = next
+            } else {
+                few = next
+            }
+        }
+        return min(bound, exp(enough) * (1 + 1e-12))
     }
 }

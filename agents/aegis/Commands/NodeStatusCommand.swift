@@ -88,7 +88,9 @@ package struct NodeStatusCommand: AsyncParsableCommand {
         case "firstVote", "secondVote": return "has voted"
         case "election": return "gave up on a coordinator, \(coordinator) would be next"
         case "greeting": return "has just started, asks the others what they saw of it"
-        case "silent": return "signs nothing for a few heights: its disk had forgotten"
+        case "silent":
+            return "signs nothing for a few heights: its disk had forgotten"
+                + (nodes.count == 2 ? "; of two, none comes: the mesh must be founded anew" : "")
         case "observing": return "follows without a vote"
         case "halted": return "halted: a fork was proved"
         default: return run.phase
