@@ -270,8 +270,7 @@ extension Simulation {
                     isJoined(other, node), isJoined(node, other)
                 else { continue }
                 if nodes[other].isTraitor, attacks(options.syncPoison, at: other) {
-                    poison(node, at: other)
-                    continue
+                    return poison(node, at: other)
                 }
                 let records = nodes[other].disk.commits(from: height, count: 16)
                 for record in records {

@@ -31,10 +31,10 @@ final class NodeSurroundings: Surroundings {
 
     private let tasks = Mutex(Tasks())
     private let fetcher: UpdateFetcher
+    private let synchronisation: Synchronisation
 
     private struct Tasks {
         var training: Task<Void, Never>?
-        var synchronising: Task<Void, Never>?
         var computing: [ComputeRequest: Task<Void, Never>] = [:]
         var addresses: Task<Void, Never>?
         var models: Task<Void, Never>?
@@ -71,6 +71,19 @@ final class NodeSurroundings: Surroundings {
             // Two updates with the same bytes, each on its way: the second finds the first's blob.
             if case MeshClientError.blob(_, .alreadyBeingWritten) = error { return }
             events.transferFailed(request, error)
+        }
+        let (inbox, logger) = (parts.inbox, parts.logger)
+        synchronisation = Synchronisation { height, peer in
+            let body = try await client.get(
+                "/mesh/v1/commits?from=\(height)&count=\(CommitList.countMax)", from: peer,
+                bytesMax: CommitList.bytesMax)
+            return try CommitList.decode(body)
+        } came: { records, peer in
+            for record in records { inbox.add(.received(.commit(record), from: peer)) }
+        } failed: { peer, error in
+            logger.debug(
+                "no commits from a peer",
+                metadata: ["peer": "\(events.name(of: peer))", "reason": "\(error)"])
         }
     }
 
@@ -314,30 +327,7 @@ final class NodeSurroundings: Surroundings {
     }
 
     func synchronise(from peers: [NodeID], fromHeight height: UInt64) {
-        let task = Task { await runSynchronisation(peers, from: height) }
-        tasks.withLock { tasks in
-            tasks.synchronising?.cancel()
-            tasks.synchronising = task
-        }
-    }
-
-    @concurrent
-    private func runSynchronisation(_ peers: [NodeID], from height: UInt64) async {
-        for peer in peers {
-            do {
-                let body = try await client.get(
-                    "/mesh/v1/commits?from=\(height)&count=\(CommitList.countMax)", from: peer,
-                    bytesMax: CommitList.bytesMax)
-                let records = try CommitList.decode(body)
-                for record in records { inbox.add(.received(.commit(record), from: peer)) }
-                if !records.isEmpty { return }
-            } catch {
-                guard !Task.isCancelled else { return }
-                logger.debug(
-                    "no commits from a peer",
-                    metadata: ["peer": "\(events.name(of: peer))", "reason": "\(error)"])
-            }
-        }
+        synchronisation.ask(peers, from: height)
     }
 
     // MARK: Telling
@@ -377,8 +367,8 @@ final class NodeSurroundings: Surroundings {
     func stop() async {
         cancelTraining()
         fetcher.cancelAll()
+        synchronisation.cancel()
         let rest = tasks.withLock { tasks in
-            tasks.synchronising?.cancel()
             tasks.models?.cancel()
             return Array(tasks.computing.values)
         }

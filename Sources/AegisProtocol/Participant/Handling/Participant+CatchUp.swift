@@ -54,7 +54,15 @@ extension Participant {
         }
         synchronisedAt = now
         observe(.catchingUp(height: chain.height, seen: height))
-        perform(.synchronise(from: peers, fromHeight: agreement.height))
+        ask(peers, from: agreement.height)
+    }
+
+    /// Any of them comes first: whoever does may not answer, or with what is no commit.
+    mutating func ask(_ peers: [NodeID], from height: UInt64) {
+        guard !peers.isEmpty else { return }
+        let first = Int(random.next() % UInt64(peers.count))
+        perform(
+            .synchronise(from: Array(peers[first...] + peers[..<first]), fromHeight: height))
     }
 
     /// A peer at an earlier height: the last commit tells it where we are.

@@ -158,9 +158,7 @@ extension Participant {
     mutating func askForOther(_ height: UInt64, from peers: [NodeID]) {
         if let last = finality.askedAt, now < last + configuration.timing.forkInterval { return }
         finality.askedAt = now
-        let peers = peers.filter { $0 != configuration.node }
-        guard !peers.isEmpty else { return }
-        perform(.synchronise(from: peers, fromHeight: height))
+        ask(peers.filter { $0 != configuration.node }, from: height)
     }
 }
 

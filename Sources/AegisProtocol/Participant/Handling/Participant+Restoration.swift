@@ -201,9 +201,7 @@ extension Participant {
         }
         considerRestoredFinality()
         considerCommandTimer()
-        if !others.isEmpty {
-            perform(.synchronise(from: others, fromHeight: agreement.height))
-        }
+        ask(others, from: agreement.height)
         retransmit()
     }
 

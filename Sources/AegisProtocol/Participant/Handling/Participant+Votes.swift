@@ -87,9 +87,7 @@ extension Participant {
             return
         }
         let voters = decided.votes.map(\.envelope.sender).filter { $0 != configuration.node }
-        perform(
-            .synchronise(
-                from: voters + others.filter { !voters.contains($0) },
-                fromHeight: agreement.height))
+        ask(
+            voters + others.filter { !voters.contains($0) }, from: agreement.height)
     }
 }
