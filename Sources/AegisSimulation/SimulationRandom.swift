@@ -15,10 +15,7 @@ package struct SimulationRandom: RandomNumberGenerator, Sendable {
 
     package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
+        return state.mixed
     }
 
     /// A number below `bound`, which is positive.
@@ -30,4 +27,14 @@ package struct SimulationRandom: RandomNumberGenerator, Sendable {
 
     /// True with this many chances in a thousand.
     package mutating func chance(_ perMille: Int) -> Bool { below(1_000) < perMille }
+}
+
+extension UInt64 {
+    /// Every bit of it in every bit (the last step of SplitMix64).
+    @inline(__always)
+    var mixed: UInt64 {
+        var word = (self ^ (self >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
+        return word ^ (word >> 31)
+    }
 }

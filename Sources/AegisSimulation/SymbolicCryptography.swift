@@ -85,10 +85,7 @@ package struct SymbolicCryptography: SimulationCryptography {
     }
 
     private static func round(_ word: UInt64) -> UInt64 {
-        var word = word
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return (word ^ (word >> 31)) &+ 0x9e37_79b9_7f4a_7c15
+        word.mixed &+ 0x9e37_79b9_7f4a_7c15
     }
 }
 

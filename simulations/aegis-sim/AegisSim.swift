@@ -1,3 +1,4 @@
+import AegisSimulation
 import ArgumentParser
 
 @main
@@ -22,5 +23,14 @@ struct AegisSim: ParsableCommand {
     /// As it was given.
     static var sameCommand: String {
         (["aegis-sim"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
+    }
+
+    /// Prints what happens, step by step; a violation ends the command.
+    static func replay(_ setup: SimulationSetup) throws {
+        var simulation = Simulation(setup, isRecording: true)
+        let report = simulation.run()
+        for line in simulation.lines { print(line) }
+        print(report)
+        if report.violation != nil { throw ExitCode(1) }
     }
 }

@@ -73,8 +73,6 @@ struct CampaignFile: Sendable {
     }
 
     func save(_ record: CampaignRecord) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try encoder.encode(record).write(to: URL(filePath: path), options: .atomic)
+        try record.readableJSON().write(to: URL(filePath: path), options: .atomic)
     }
 }

@@ -46,13 +46,11 @@ struct CampaignReport {
     }
 
     func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let result = Result(
             plan: record.plan, simulations: count, done: record.done,
             scenarios: tallies.filter { $0.seeds > 0 }.map(Row.init), total: Row(total),
             failures: record.failures, rest: rest)
-        return String(decoding: try encoder.encode(result), as: UTF8.self)
+        return String(decoding: try result.readableJSON(), as: UTF8.self)
     }
 
     private struct Result: Encodable {

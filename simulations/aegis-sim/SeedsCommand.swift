@@ -98,7 +98,7 @@ struct SeedsCommand: ParsableCommand {
         let plan = SetupPlan(
             settings: settings, faults: faults, breakage: breach.flatMap(Breakage.init),
             cryptography: cryptography.cryptography)
-        if replay { return try self.replay(chosen[0], plan) }
+        if replay { return try AegisSim.replay(plan.setup(seeds.first, of: chosen[0])) }
         let order =
             simulations.map { SimulationOrder(chosen, simulations: $0, first: seeds.first) }
             ?? SimulationOrder(chosen, seeds: seeds)
@@ -115,14 +115,6 @@ struct SeedsCommand: ParsableCommand {
             record: record, file: file
         ).run(output, rest: rest(after:))
         if !isDone, let code = StopSignal.exitCode { throw ExitCode(code) }
-    }
-
-    private func replay(_ scenario: Scenario, _ plan: SetupPlan) throws {
-        var simulation = Simulation(plan.setup(seeds.first, of: scenario), isRecording: true)
-        let report = simulation.run()
-        for line in simulation.lines { print(line) }
-        print(report)
-        if report.violation != nil { throw ExitCode(1) }
     }
 
     /// What is to be done, but not how: the same for every command that goes on with it.
@@ -158,12 +150,10 @@ struct SeedsCommand: ParsableCommand {
     private func printList(of folder: ScenarioFolder) throws {
         let all = try folder.all()
         if output == .json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
             let list = ScenarioList(
                 scenarios: all.map { .init(name: $0.name, summary: $0.summary) },
                 breakable: Breakage.names)
-            return print(String(decoding: try encoder.encode(list), as: UTF8.self))
+            return print(String(decoding: try list.readableJSON(), as: UTF8.self))
         }
         let width = all.map(\.name.count).max() ?? 0
         for scenario in all {

@@ -9,6 +9,7 @@ enum StopSignal {
 
     static func watch() {
         received.store(0, ordering: .relaxed)
+        receivedAt.store(0, ordering: .relaxed)
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 // `timeout` sends two at once.
@@ -21,7 +22,6 @@ enum StopSignal {
                 }
             }
         }
-        receivedAt.store(0, ordering: .relaxed)
     }
 
     /// Nil while nobody has asked.

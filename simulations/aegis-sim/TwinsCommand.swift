@@ -87,10 +87,6 @@ struct TwinsCommand: ParsableCommand {
         guard let schedule = TwinsSchedule(text, nodes: nodes) else {
             throw ValidationError("\(text) is no schedule of \(nodes) nodes")
         }
-        var simulation = Simulation(workload.setup(schedule), isRecording: true)
-        let report = simulation.run()
-        for line in simulation.lines { print(line) }
-        print(report)
-        if report.violation != nil { throw ExitCode(1) }
+        try AegisSim.replay(workload.setup(schedule))
     }
 }

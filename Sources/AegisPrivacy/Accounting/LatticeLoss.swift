@@ -239,7 +239,7 @@ extension LatticeBuilder {
                 reach *= 2
             }
             let end = min(position(of: mean + reach), 12 * loss.noise + 1)
-            guard end > start else { break }
+            guard start.isFinite, end > start else { break }
             merged.add(self, from: start, to: end)
             guard merged.p > 0, merged.q > 0 else { break }
             mean += min(max(log(merged.p / merged.q), -step / 2), step / 2)
@@ -272,8 +272,12 @@ extension LatticeBuilder {
         let slope = slope(at: start)
         let shift = slope.isFinite ? min(max(lower * slope * 2 / 3, -0.5), 0.4) : 0
         let most = anchor + 40 * width
+        // Next to the least loss, rounding may leave no outcome between it and a point.
+        func position(of border: Double) -> Double {
+            min(max(self.position(of: border), start), limit)
+        }
         var border = min(anchor + max(lower * (1 - shift), 1e-9 * width), most)
-        var end = min(position(of: border), limit)
+        var end = position(of: border)
         guard end > start else { return Cell(mass: 0, end: start, isEnough: true) }
         var merged = Merged(anchor: anchor)
         merged.add(self, from: start, to: end)
@@ -294,14 +298,13 @@ extension LatticeBuilder {
             border = anchor + min(max(reached + change, 0.1 * reached), 10 * reached)
             border = min(border, most)
             let from = end
-            // An anchor may lie below every loss.
-            end = min(max(position(of: border), start), limit)
+            end = position(of: border)
             guard end != from else { break }
             merged.add(self, from: from, to: end)
         }
         if excess >= 0 { return Cell(mass: merged.p, end: end, isEnough: true) }
         // The tail is too thin: no more than lies next to the anchor.
-        end = min(max(position(of: anchor + width / 2), start), limit)
+        end = position(of: anchor + width / 2)
         merged = Merged(anchor: anchor)
         merged.add(self, from: start, to: end)
         return Cell(mass: merged.p, end: end, isEnough: false)

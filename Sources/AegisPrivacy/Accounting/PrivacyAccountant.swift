@@ -118,10 +118,9 @@ package struct PrivacyAccountant: Hashable, Sendable {
         }
         if kind == .rdp { return min(rdp(), sum.variation) }
         let pld = PLDAccountant.delta(sum.merged(.costlier), epsilon: epsilon)
-        if let pld, pld < sum.variation {
-            return kind == .pld ? pld : min(rdp(), pld)
-        }
-        let bound = kind == .pld && pld != nil ? sum.variation : min(rdp(), sum.variation)
+        var bound = min(pld ?? 1, sum.variation)
+        if kind == .best || pld == nil { bound = min(bound, rdp()) }
+        if let pld, pld < sum.variation { return bound }
         return deltaByEpsilon(epsilon, below: bound)
     }
 

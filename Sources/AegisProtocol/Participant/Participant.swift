@@ -28,7 +28,8 @@ package struct Participant: Sendable {
     var evidence: [KnownEvidence] = []
     var computing: [ComputeRequest] = []
     var computed: [(request: ComputeRequest, result: ComputeResult)] = []
-    /// Statements of heights or rounds that are not ours yet, by their bringer.
+    /// Statements of heights or rounds that are not ours yet, by their bringer; none where a peer
+    /// only said that it is ahead.
     var ahead: [NodeID: [Statement]] = [:]
     var unreachable: Set<NodeID> = []
     /// Who has not answered for a while.

@@ -14,8 +14,8 @@ struct Fingerprint: Hashable, Comparable {
     }
 
     mutating func add(_ word: UInt64) {
-        high = Self.mixed(high ^ word)
-        low = Self.mixed(low &+ word &* 0xd1b5_4a32_d192_ed03 &+ 0x9e37_79b9_7f4a_7c15)
+        high = (high ^ word).mixed
+        low = (low &+ word &* 0xd1b5_4a32_d192_ed03 &+ 0x9e37_79b9_7f4a_7c15).mixed
     }
 
     mutating func add(_ number: Int) { add(UInt64(bitPattern: Int64(number))) }
@@ -27,13 +27,6 @@ struct Fingerprint: Hashable, Comparable {
 
     static func < (left: Self, right: Self) -> Bool {
         left.high == right.high ? left.low < right.low : left.high < right.high
-    }
-
-    private static func mixed(_ word: UInt64) -> UInt64 {
-        var word = word
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
     }
 }
 

@@ -87,7 +87,6 @@ extension Participant {
             return
         }
         let voters = decided.votes.map(\.envelope.sender).filter { $0 != configuration.node }
-        ask(
-            voters + others.filter { !voters.contains($0) }, from: agreement.height)
+        ask(voters + others.filter { !voters.contains($0) }, from: agreement.height)
     }
 }
