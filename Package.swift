@@ -200,6 +200,9 @@ let package = Package(
         .executableTarget(
             name: "aegis-aggregation-speed", dependencies: ["AegisAggregation", "AegisCore"],
             path: "benchmarks/aegis-aggregation-speed", swiftSettings: strict),
+        .executableTarget(
+            name: "aegis-noise-speed", dependencies: ["AegisCrypto", "AegisPrivacy"],
+            path: "benchmarks/aegis-noise-speed", swiftSettings: strict),
 
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .testTarget(

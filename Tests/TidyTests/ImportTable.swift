@@ -81,6 +81,7 @@ enum ImportTable {
             "AegisAggregation", "AegisCore", "AegisLearning", "AegisReport", "AegisSimulation",
         ]),
         "aegis-aggregation-speed": shell.union(["AegisAggregation", "AegisCore"]),
+        "aegis-noise-speed": ["AegisCrypto", "AegisPrivacy"],
         // Not a target: tools/fuzz compiles them.
         "Fuzz": [
             "AegisAggregation", "AegisCore", "AegisCrypto", "AegisIdentity", "AegisLearning",

@@ -8,10 +8,9 @@ package enum FastNormals {
     /// Normals made from one block of random bytes.
     private static let blockCount = 4_096
 
-    /// The instructions in use, for reports: "AVX-512", "AVX2", "portable". All give the same
-    /// bits.
-    package static var instructions: String {
-        switch aegis_normals_widest() {
+    /// What the instructions of a path are called.
+    package static func instructions(path: Int32) -> String {
+        switch path {
         case 2: "AVX-512"
         case 1: "AVX2"
         default: "portable"
