@@ -168,14 +168,13 @@ package struct CentralTraining: Sendable {
                 recordCount: records.count)
         else { throw CentralTrainingError.noise(noiseMultiplier ?? 0) }
         let reservation = try Self.reservation(for: sampler.event(afterSteps: steps))
-        var trainer = try Trainer(plan, from: base, on: records)
+        var trainer = try Trainer(plan, from: base, on: records, using: &generator)
         var epoch = 0
         while trainer.steps < steps {
             if isPrivate {
-                try trainer.step(paidBy: reservation, sampler: &sampler, using: &generator)
+                try trainer.step(paidBy: reservation, sampler: &sampler)
             } else {
-                let drawn = sampler.draw(using: &generator)
-                try trainer.stepWithoutPrivacy(on: drawn, using: &generator)
+                try trainer.stepWithoutPrivacy(sampler: &sampler)
             }
             let next = Int((Double(epoch + 1) / samplingRate).rounded())
             let completes = trainer.steps >= next || trainer.steps == steps

@@ -21,10 +21,11 @@ struct OptimizerTests {
 
     /// The parameters after each of a plain trainer's steps on all records.
     private func trace(_ plan: TrainingPlan) throws -> [[Float]] {
-        var trainer = try Trainer(plan, from: model.initialParameters(seed: 1), on: records)
         var generator = SplitMix64(seed: 1)
+        var trainer = try Trainer(
+            plan, from: model.initialParameters(seed: 1), on: records, using: &generator)
         return try (0..<plan.steps).map { _ in
-            try trainer.stepWithoutPrivacy(on: Array(0..<30), using: &generator)
+            try trainer.stepWithoutPrivacy(on: Array(0..<30))
             return trainer.parameters
         }
     }
@@ -164,9 +165,9 @@ struct OptimizerTests {
         let reservation = try reservation(sampler, steps: 200, &ledger)
         var generator = SplitMix64(seed: 1)
         let base = model.initialParameters(seed: 1)
-        var trainer = try Trainer(plan, from: base, on: records)
+        var trainer = try Trainer(plan, from: base, on: records, using: &generator)
         for _ in 0..<200 {
-            try trainer.step(paidBy: reservation, sampler: &sampler, using: &generator)
+            try trainer.step(paidBy: reservation, sampler: &sampler)
         }
         let norms = (0..<2000).map { record in
             model.gradientSum(of: [record], in: records, at: base, clipNorm: nil)
@@ -185,10 +186,10 @@ struct OptimizerTests {
             let plan = TrainingPlan(
                 model: model, steps: 5, expectedBatch: 500, learningRate: LearningRate(0.5),
                 optimizer: .sgd(momentum: 0.5), microBatch: microBatch, threads: threads)
-            var trainer = try Trainer(plan, from: base, on: records)
             var generator = SplitMix64(seed: 7)
+            var trainer = try Trainer(plan, from: base, on: records, using: &generator)
             for _ in 0..<5 {
-                try trainer.stepWithoutPrivacy(on: Array(0..<500), using: &generator)
+                try trainer.stepWithoutPrivacy(on: Array(0..<500))
             }
             return trainer.parameters
         }
@@ -224,20 +225,20 @@ struct OptimizerTests {
         var views = plan(.sgd())
         views.augmentation = Augmentation(views: 2)
         #expect(throws: TrainingError.invalidPlan) {
-            _ = try Trainer(views, from: base, on: records)
+            try views.check(from: base, on: records)
         }
         var clip = plan(.sgd())
         clip.clipping = Clipping(norm: .infinity)
         #expect(throws: TrainingError.invalidClipNorm) {
-            _ = try Trainer(clip, from: base, on: records)
+            try clip.check(from: base, on: records)
         }
         #expect(throws: TrainingError.wrongShape(expected: 21, actual: 2)) {
-            _ = try Trainer(plan(.sgd()), from: [1, 2], on: records)
+            try plan(.sgd()).check(from: [1, 2], on: records)
         }
         var loss = plan(.sgd())
         loss.loss = .binaryCrossEntropy
         #expect(throws: TrainingError.recordsDoNotFit) {
-            _ = try Trainer(loss, from: base, on: records)
+            try loss.check(from: base, on: records)
         }
     }
 }

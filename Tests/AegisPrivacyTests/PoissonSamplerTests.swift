@@ -20,7 +20,7 @@ struct PoissonSamplerTests {
             for index in drawn { counts[index] += 1 }
             let set = Set(drawn)
             for index in drawn {
-                // Records that share a random word, and records that do not.
+                // Records whose bytes lie in one word, and records whose do not.
                 if set.contains(index + 1) { neighbours[index & 1] += 1 }
             }
         }
@@ -60,21 +60,6 @@ struct PoissonSamplerTests {
             PoissonSampler(samplingRate: 2, noiseMultiplier: 1, recordCount: 1) == nil)
     }
 
-    @Test("the threshold is exact: a word equal in its high half is decided by its low half")
-    func ties() throws {
-        struct Fixed: RandomNumberGenerator {
-            var words: [UInt64]
-            mutating func next() -> UInt64 { words.removeFirst() }
-        }
-        // q = 2⁻³² + 2⁻³³: high half 1, low half 2³⁰ of 2³¹.
-        let rate = 0x1p-32 + 0x1p-33
-        var sampler = try #require(
-            PoissonSampler(samplingRate: rate, noiseMultiplier: 1, recordCount: 2))
-        let half: UInt64 = 0x4000_0000
-        var generator = Fixed(words: [0x1_0000_0001, (half - 1) << 33, half << 33])
-        #expect(sampler.draw(using: &generator) == [0])
-    }
-
     /// Bytes for the records, words for the ties.
     private struct Script: RandomBlockGenerator {
         var bytes: [UInt8]
@@ -86,8 +71,8 @@ struct PoissonSamplerTests {
         }
     }
 
-    @Test("from blocks the threshold is exact too: an equal byte is decided by 55 more bits")
-    func blockTies() throws {
+    @Test("the threshold is exact: an equal byte is decided by 55 more bits")
+    func ties() throws {
         // q = 2⁻⁷ + 2⁻⁹: first byte 2, then half of 2⁵⁵.
         let rate = 0x1p-7 + 0x1p-9
         var sampler = try #require(
@@ -112,5 +97,25 @@ struct PoissonSamplerTests {
         var generator = Script(bytes: bytes, words: [UInt64](repeating: .max, count: count))
         let expected = bytes.indices.filter { bytes[$0] < first }
         #expect(sampler.draw(using: &generator) == expected)
+    }
+
+    @Test("a step drawn in parts is one step, and each part draws its own records")
+    func parts() throws {
+        let count = 20_003
+        var sampler = try #require(
+            PoissonSampler(samplingRate: 0.25, noiseMultiplier: 1, recordCount: count))
+        var generator = TestGenerator(state: 11)
+        let step = sampler.step()
+        let (low, high) = (0..<9_001, 9_001..<count)
+        let drawn = [low, high].map { step.indices(in: $0, using: &generator) }
+        #expect(sampler.steps == 1)
+        for (drawn, records) in zip(drawn, [low, high]) {
+            #expect(drawn.allSatisfy(records.contains) && drawn == Set(drawn).sorted())
+            let mean = Double(records.count) / 4
+            #expect(abs(Double(drawn.count) - mean) < 6 * (mean * 0.75).squareRoot())
+        }
+        // Another place of the same stream, so not the first part's draw once more.
+        #expect(drawn[1].prefix(500) != drawn[0].prefix(500).map { $0 + 9_001 }[...])
+        #expect(step.indices(in: 5..<5, using: &generator).isEmpty)
     }
 }

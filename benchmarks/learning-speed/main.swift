@@ -126,13 +126,12 @@ func measure(_ name: String, batch: Int, mode: String, _ options: Options, _ rec
         ReleaseKey(run: [1], round: 1), for: sampler.event(afterSteps: total))
     var generator = CryptographicGenerator()
     var trainer = try Trainer(
-        plan, from: model.initialParameters(seed: 1), on: records)
+        plan, from: model.initialParameters(seed: 1), on: records, using: &generator)
     func step() throws {
         if isPrivate {
-            try trainer.step(paidBy: reservation, sampler: &sampler, using: &generator)
+            try trainer.step(paidBy: reservation, sampler: &sampler)
         } else {
-            let drawn = sampler.draw(using: &generator)
-            try trainer.stepWithoutPrivacy(on: drawn, using: &generator)
+            try trainer.stepWithoutPrivacy(sampler: &sampler)
         }
     }
     for _ in 0..<2 { try step() }

@@ -11,13 +11,14 @@ package import AegisPrivacy
 package struct CanaryAudit: Sendable {
     package struct Outcome: Hashable, Sendable {
         package let canaries: Int
-        package let guesses: Int
-        package let correct: Int
+        /// Of the number of guesses that `lower` comes from.
+        package fileprivate(set) var guesses: Int
+        package fileprivate(set) var correct: Int
         /// ε that is refuted (Steinke et al., Theorem 5.2).
-        package let epsilonLower: Double
+        package fileprivate(set) var epsilonLower: Double
         /// The same for a mechanism with a Gaussian's trade-off, as full batches have it
         /// (Mahloujifar et al. 2024). Tighter: the other has to leave room for 2mδ.
-        package let gaussianEpsilonLower: Double
+        package fileprivate(set) var gaussianEpsilonLower: Double
 
         /// The better of the two, which share the significance.
         package var lower: Double { max(epsilonLower, gaussianEpsilonLower) }
@@ -74,23 +75,25 @@ package struct CanaryAudit: Sendable {
         _ isIn: [Bool], delta: Double, significance: Double
     ) -> Outcome {
         let each = significance / Double(2 * shares.count)
-        let outcomes = shares.compactMap { share -> Outcome? in
+        var best = Outcome(
+            canaries: isIn.count, guesses: 0, correct: 0, epsilonLower: 0,
+            gaussianEpsilonLower: 0)
+        for share in shares {
             let half = Int(share * Double(isIn.count) / 2)
             let correct = isIn.prefix(half).count { $0 } + isIn.suffix(half).count { !$0 }
-            return OneRunAudit(
-                canaries: isIn.count, guesses: 2 * half, correct: correct
-            ).map { audit in
-                Outcome(
-                    canaries: isIn.count, guesses: 2 * half, correct: correct,
-                    epsilonLower: audit.epsilon(delta: delta, significance: each),
-                    gaussianEpsilonLower: audit.gaussianEpsilon(
-                        delta: delta, significance: each))
+            guard
+                let audit = OneRunAudit(
+                    canaries: isIn.count, guesses: 2 * half, correct: correct)
+            else { continue }
+            let lower = audit.epsilon(delta: delta, significance: each)
+            let gaussianLower = audit.gaussianEpsilon(delta: delta, significance: each)
+            if max(lower, gaussianLower) >= best.lower {
+                (best.guesses, best.correct) = (2 * half, correct)
             }
+            best.epsilonLower = max(best.epsilonLower, lower)
+            best.gaussianEpsilonLower = max(best.gaussianEpsilonLower, gaussianLower)
         }
-        return outcomes.max { $0.lower < $1.lower }
-            ?? Outcome(
-                canaries: isIn.count, guesses: 0, correct: 0, epsilonLower: 0,
-                gaussianEpsilonLower: 0)
+        return best
     }
 
     /// What one run on the chosen canaries releases.

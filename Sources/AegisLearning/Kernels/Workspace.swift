@@ -84,7 +84,7 @@ final class Workspace {
     func addGradients(
         of indices: ArraySlice<Int>, _ records: Records, clip: ClipFactor?, seed: UInt64 = 0
     ) -> GradientTally {
-        var tally = GradientTally()
+        var tally = GradientTally(records: indices.count)
         let step = indices.count.evenStep(atMost: rowsMax / views)
         for start in stride(from: indices.startIndex, to: indices.endIndex, by: step) {
             let part = indices[start..<min(start + step, indices.endIndex)]
@@ -122,11 +122,14 @@ final class Workspace {
 
 /// What the gradients of one step say beside their sum. Of private records: it stays here.
 struct GradientTally {
+    var records = 0
+    /// The sum of the records' losses.
     var loss = 0.0
     /// Records whose gradient is no longer than the clip norm.
     var unclipped = 0
 
     static func += (left: inout GradientTally, right: GradientTally) {
+        left.records += right.records
         left.loss += right.loss
         left.unclipped += right.unclipped
     }

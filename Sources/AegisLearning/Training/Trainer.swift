@@ -8,7 +8,7 @@ package import AegisPrivacy
 /// drawn record's gradient is clipped, Gaussian noise goes on the sum once, however many
 /// micro-batches it took, and the rest follows from that. An empty draw is a normal step. σ is the
 /// sampler's, so that what is charged is what is applied.
-package struct Trainer: ~Copyable {
+package struct Trainer<Generator: SplittableGenerator>: ~Copyable {
     package let plan: TrainingPlan
     package private(set) var steps = 0
     /// C of the next step.
@@ -21,12 +21,16 @@ package struct Trainer: ~Copyable {
     private let state: OptimizerState
     private let pool: WorkerPool
     private let workspaces: [Workspace]
+    /// One for each thread.
+    private var parts: [TrainerPart<Generator>]
 
-    /// Takes all the memory it will need.
+    /// Takes all the memory it will need. Samples and noise are drawn from what `generator`, a
+    /// cryptographic one, is split into: a generator for each thread.
     package init(
-        _ plan: TrainingPlan, from base: [Float], on records: Records
+        _ plan: TrainingPlan, from base: [Float], on records: Records,
+        using generator: inout Generator
     ) throws(TrainingError) {
-        try Self.check(plan, from: base, on: records)
+        try plan.check(from: base, on: records)
         let model = plan.model
         self.plan = plan
         self.base = base
@@ -41,29 +45,8 @@ package struct Trainer: ~Copyable {
                 model: model, loss: plan.loss, rowsMax: min(rows, records.count * views),
                 augmentation: plan.augmentation, clips: plan.clipping != nil)
         }
-    }
-
-    /// What would keep the plan from running, before anything is paid for it. `noiseMultiplier` is
-    /// what its steps will be charged with.
-    package static func check(
-        _ plan: TrainingPlan, from base: [Float], on records: Records,
-        noiseMultiplier: Double? = nil
-    ) throws(TrainingError) {
-        let model = plan.model
-        guard base.count == model.parameterCount else {
-            throw .wrongShape(expected: model.parameterCount, actual: base.count)
-        }
-        guard model.fits(records, loss: plan.loss) else { throw .recordsDoNotFit }
-        if let clipping = plan.clipping, !(clipping.norm > 0 && clipping.norm.isFinite) {
-            throw .invalidClipNorm
-        }
-        guard plan.isValid else { throw .invalidPlan }
-        guard let noiseMultiplier else { return }
-        if case .adaptive(let adaptive)? = plan.clipping?.rule,
-            adaptive.sumNoise(charged: noiseMultiplier) == nil
-        {
-            throw .countNoiseTooSmall
-        }
+        parts = []
+        for _ in 0..<pool.threads { parts.append(TrainerPart(generator: generator.split())) }
     }
 
     /// The parameters as training has them.
@@ -71,10 +54,9 @@ package struct Trainer: ~Copyable {
     /// Their running mean where the plan has one, else the same: what is to be used.
     package var result: [Float] { state.averageArray ?? state.parameterArray }
 
-    /// One private step, paid for. `generator` is a cryptographic one.
+    /// One private step, paid for.
     package mutating func step(
-        paidBy reservation: borrowing Reservation, sampler: inout PoissonSampler,
-        using generator: inout some SplittableGenerator
+        paidBy reservation: borrowing Reservation, sampler: inout PoissonSampler
     ) throws(TrainingError) {
         let needed = sampler.event(afterSteps: sampler.steps + 1)
         guard reservation.event.covers(needed) else {
@@ -103,12 +85,11 @@ package struct Trainer: ~Copyable {
             let sumNoise = noise(
                 multiplier, clipNorm: Double(clipNorm), count: plan.model.parameterCount)
         else { throw .noiseNotPossible }
-        let drawn = sampler.draw(using: &generator)
-        let tally = try descend(on: drawn, clip: factor, noise: sumNoise, using: &generator)
+        let tally = try descend(on: .draw(sampler.step()), clip: factor, noise: sumNoise)
         if case .adaptive(let adaptive) = clipping.rule, let countNoise {
-            var count = [Float(tally.unclipped) - Float(drawn.count) / 2]
+            var count = [Float(tally.unclipped) - Float(tally.records) / 2]
             count.withUnsafeMutableBufferPointer {
-                countNoise.addNoise(to: $0, using: &generator)
+                countNoise.addNoise(to: $0, using: &parts[0].generator)
             }
             self.clipNorm = adaptive.next(
                 after: clipNorm, noisedCount: Double(count[0]), expectedBatch: plan.expectedBatch)
@@ -121,32 +102,37 @@ package struct Trainer: ~Copyable {
             expectedBatch: plan.expectedBatch, microBatch: workspaces[0].rowsMax)
     }
 
-    /// One plain step on the records at `drawn`: no clipping, no noise, no privacy.
+    /// One plain step on a Poisson sample: no clipping, no noise, no privacy.
     package mutating func stepWithoutPrivacy(
-        on drawn: [Int], using generator: inout some SplittableGenerator
+        sampler: inout PoissonSampler
     ) throws(TrainingError) {
-        _ = try descend(on: drawn, clip: nil, noise: nil, using: &generator)
+        guard sampler.recordCount == records.count else { throw .recordsDoNotFit }
+        _ = try descend(on: .draw(sampler.step()), clip: nil, noise: nil)
     }
 
-    /// Sums up the gradients, adds the noise, once, and makes the step. Each thread has a part of
-    /// the records, and when all are done, a part of the parameters.
+    /// The same on the records at `indices`.
+    package mutating func stepWithoutPrivacy(on indices: [Int]) throws(TrainingError) {
+        _ = try descend(on: .these(indices), clip: nil, noise: nil)
+    }
+
+    /// Sums up the gradients, adds the noise, once, and makes the step. Each thread draws a part
+    /// of the sample, takes an equal part of all that was drawn, and when all are done, a part of
+    /// the parameters.
     private mutating func descend(
-        on drawn: [Int], clip: ClipFactor?, noise: ClippedSumNoise?,
-        using generator: inout some SplittableGenerator
+        on sample: Sample, clip: ClipFactor?, noise: ClippedSumNoise?
     ) throws(TrainingError) -> GradientTally {
         steps += 1
-        let seed = plan.augmentation == nil ? 0 : generator.next()
-        var parts = [Part(generator: generator)]
-        for _ in 1..<max(pool.threads, 1) { parts.append(Part(generator: generator.split())) }
+        let seed = plan.augmentation == nil ? 0 : parts[0].generator.next()
         let descent = state.descent(plan, base: base, step: steps, shared: pool.threads > 1)
         let (pool, workspaces, records, state) = (pool, workspaces, records, state)
         parts.withUnsafeMutableBufferPointer { parts in
-            guard let parts = parts.baseAddress else { return }
             pool.forEachThread { thread in
                 let work = workspaces[thread]
+                parts[thread].draw(sample, part: thread, of: pool.threads)
                 work.begin(UnsafePointer(state.parameters), shared: pool.threads > 1)
+                pool.meet()
                 parts[thread].tally = work.addGradients(
-                    of: drawn[drawn.indices.part(thread, of: pool.threads)], records, clip: clip,
+                    of: TrainerPart.share(of: thread, in: parts)[...], records, clip: clip,
                     seed: seed)
                 work.collect()
                 pool.meet()
@@ -160,31 +146,53 @@ package struct Trainer: ~Copyable {
                 parts[thread].isFinite = descent.descend(along: sum, at: range.lowerBound)
             }
         }
-        generator = parts[0].generator
         var tally = GradientTally()
         for part in parts { tally += part.tally }
-        lastLoss = drawn.isEmpty ? 0 : tally.loss / Double(drawn.count)
+        lastLoss = tally.records == 0 ? 0 : tally.loss / Double(tally.records)
         guard parts.allSatisfy(\.isFinite) else { throw .diverged(step: steps) }
         return tally
     }
-
-    /// What one thread draws from and finds.
-    private struct Part<Generator> {
-        var generator: Generator
-        var tally = GradientTally()
-        var isFinite = true
-
-        init(generator: Generator) { self.generator = generator }
-    }
 }
 
-extension TrainingPlan {
-    fileprivate var isValid: Bool {
-        if let averaging, !(averaging >= 0 && averaging < 1) { return false }
-        guard proximal >= 0, learningRate.base.isFinite else { return false }
-        guard augmentation != nil else { return true }
-        if case .image = model.input { return true }
-        return false
+/// What a step is made on.
+private enum Sample {
+    case draw(PoissonSampler.Step)
+    case these([Int])
+}
+
+/// What one thread draws from and finds.
+private struct TrainerPart<Generator: SplittableGenerator> {
+    var generator: Generator
+    var drawn: [Int] = []
+    var tally = GradientTally()
+    var isFinite = true
+
+    init(generator: Generator) { self.generator = generator }
+
+    /// Of a sample, what lies in the `index`th of `count` parts of the records.
+    mutating func draw(_ sample: Sample, part index: Int, of count: Int) {
+        switch sample {
+        case .draw(let step):
+            drawn = step.indices(
+                in: (0..<step.recordCount).part(index, of: count), using: &generator)
+        case .these(let indices): drawn = Array(indices[indices.indices.part(index, of: count)])
+        }
+    }
+
+    /// What a thread works on of all that the parts have drawn: as much as any other.
+    static func share(of thread: Int, in parts: UnsafeMutableBufferPointer<Self>) -> [Int] {
+        let total = parts.indices.reduce(0) { $0 + parts[$1].drawn.count }
+        let range = (0..<total).part(thread, of: parts.count)
+        var share: [Int] = []
+        share.reserveCapacity(range.count)
+        var start = 0
+        for index in parts.indices {
+            let drawn = parts[index].drawn
+            let common = range.clamped(to: start..<start + drawn.count)
+            share += drawn[common.lowerBound - start..<common.upperBound - start]
+            start += drawn.count
+        }
+        return share
     }
 }
 

@@ -7,16 +7,16 @@ extension Trainer {
     package static func train(
         _ plan: TrainingPlan, from base: [Float], on records: Records,
         paidBy reservation: borrowing Reservation, sampler: inout PoissonSampler,
-        using generator: inout some SplittableGenerator,
+        using generator: inout Generator,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> TrainingResult {
         let needed = sampler.event(afterSteps: sampler.steps + plan.steps)
         guard reservation.event.covers(needed) else {
             throw TrainingError.notPaid(needed: needed, reserved: reservation.event)
         }
-        var trainer = try Trainer(plan, from: base, on: records)
+        var trainer = try Trainer(plan, from: base, on: records, using: &generator)
         while trainer.steps < plan.steps {
-            try trainer.step(paidBy: reservation, sampler: &sampler, using: &generator)
+            try trainer.step(paidBy: reservation, sampler: &sampler)
             try progress(trainer.steps)
         }
         return TrainingResult(
@@ -27,7 +27,7 @@ extension Trainer {
     /// costs infinitely much, so no ledger admits it by mistake.
     package static func trainWithoutPrivacy(
         _ plan: TrainingPlan, from base: [Float], on records: Records, samplingRate: Double,
-        using generator: inout some SplittableGenerator,
+        using generator: inout Generator,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> TrainingResult {
         guard
@@ -36,10 +36,9 @@ extension Trainer {
         else { throw TrainingError.recordsDoNotFit }
         var plan = plan
         plan.clipping = nil
-        var trainer = try Trainer(plan, from: base, on: records)
+        var trainer = try Trainer(plan, from: base, on: records, using: &generator)
         while trainer.steps < plan.steps {
-            let drawn = sampler.draw(using: &generator)
-            try trainer.stepWithoutPrivacy(on: drawn, using: &generator)
+            try trainer.stepWithoutPrivacy(sampler: &sampler)
             try progress(trainer.steps)
         }
         return TrainingResult(

@@ -56,6 +56,36 @@ package struct TrainingPlan: Hashable, Sendable {
     }
 }
 
+extension TrainingPlan {
+    /// What would keep the plan from running, before anything is paid for it. `noiseMultiplier` is
+    /// what its steps will be charged with.
+    package func check(
+        from base: [Float], on records: Records, noiseMultiplier: Double? = nil
+    ) throws(TrainingError) {
+        guard base.count == model.parameterCount else {
+            throw .wrongShape(expected: model.parameterCount, actual: base.count)
+        }
+        guard model.fits(records, loss: loss) else { throw .recordsDoNotFit }
+        if let clipping, !(clipping.norm > 0 && clipping.norm.isFinite) {
+            throw .invalidClipNorm
+        }
+        guard isValid else { throw .invalidPlan }
+        if let noiseMultiplier, case .adaptive(let adaptive)? = clipping?.rule,
+            adaptive.sumNoise(charged: noiseMultiplier) == nil
+        {
+            throw .countNoiseTooSmall
+        }
+    }
+
+    private var isValid: Bool {
+        if let averaging, !(averaging >= 0 && averaging < 1) { return false }
+        guard proximal >= 0, learningRate.base.isFinite else { return false }
+        guard augmentation != nil else { return true }
+        if case .image = model.input { return true }
+        return false
+    }
+}
+
 /// Several views of each record, whose gradients are averaged before they are clipped (De et al.
 /// 2022, §3.2, "augmentation multiplicity"): a record still has one bounded part in the sum.
 package struct Augmentation: Hashable, Sendable {

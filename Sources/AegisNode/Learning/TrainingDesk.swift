@@ -124,8 +124,8 @@ package final class TrainingDesk: Sendable {
         var plan = TrainingPlan(
             specification, round: request.round, model: model, loss: shape.loss,
             privacy: privacy, clipNorm: try clipNorms.norm(for: specification), threads: threads)
-        try Trainer.check(
-            plan, from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
+        try plan.check(
+            from: base, on: records, noiseMultiplier: privacy.noiseMultiplier)
         let training = specification.training
         let event = sampler.event(afterSteps: training.localSteps)
         let reservation = try state.privacy.reserve(

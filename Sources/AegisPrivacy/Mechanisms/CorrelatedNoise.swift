@@ -1,3 +1,5 @@
+package import AegisCore
+
 /// Noise that is correlated over steps so that what one step adds is partly taken back by later
 /// ones: the sums that a model is made of get less of it, at the same privacy of all steps
 /// together. The strategy is a banded lower-triangular Toeplitz matrix C, the square root of the
@@ -145,7 +147,7 @@ package struct CyclicPoissonSampler: Sendable {
     package var event: MechanismEvent { event(afterSteps: steps) }
 
     /// The indices of one step, ascending.
-    package mutating func draw(using generator: inout some RandomNumberGenerator) -> [Int] {
+    package mutating func draw(using generator: inout some RandomBlockGenerator) -> [Int] {
         let group = steps % groups
         steps += 1
         return samplers[group].draw(using: &generator).map { members[group][$0] }

@@ -1,6 +1,5 @@
 package import AegisCore
 import CNoise
-import Glibc
 
 /// Draws each record of a data set into a step independently with probability q, counts its
 /// steps, and is the only source of the events that are charged.
@@ -11,9 +10,6 @@ package struct PoissonSampler: Sendable {
     package let recordCount: Int
     package private(set) var steps = 0
     private let mechanism: SampledGaussian
-    /// q·2⁶³, rounded up as in the event.
-    private var threshold: UInt64 { mechanism.samplingRateUnits }
-
     /// Nil unless 0 ≤ q ≤ 1, 0 ≤ σ ≤ 10⁹ and the data set can be indexed. The sampler carries σ
     /// so that its event says all that the accountant needs.
     package init?(samplingRate: Double, noiseMultiplier: Double, recordCount: Int) {
@@ -36,72 +32,76 @@ package struct PoissonSampler: Sendable {
         MechanismEvent(mechanism: mechanism, steps: steps)
     }
 
-    /// The indices of one step, ascending. Each record is compared with a 63-bit threshold, of
-    /// which the low 31 bits are drawn only when the high 32 do not decide.
-    package mutating func draw(
-        using generator: inout some RandomNumberGenerator
-    ) -> [Int] {
-        steps += 1
-        if threshold == SampledGaussian.samplingRateUnitsMax { return Array(0..<recordCount) }
-        let high = UInt32(truncatingIfNeeded: threshold >> 31)
-        let low = UInt32(truncatingIfNeeded: threshold & 0x7fff_ffff)
-        let mean = samplingRate * Double(recordCount)
-        var drawn: [Int] = []
-        drawn.reserveCapacity(Int(mean + 6 * mean.squareRoot()) + 16)
-        var word: UInt64 = 0
-        for record in 0..<recordCount {
-            if record & 1 == 0 { word = generator.next() } else { word >>= 32 }
-            let value = UInt32(truncatingIfNeeded: word)
-            if value > high { continue }
-            if value == high {
-                let rest = UInt32(truncatingIfNeeded: generator.next() >> 33)
-                if rest >= low { continue }
-            }
-            drawn.append(record)
-        }
-        return drawn
+    /// The indices of one step, ascending.
+    package mutating func draw(using generator: inout some RandomBlockGenerator) -> [Int] {
+        step().indices(in: 0..<recordCount, using: &generator)
     }
 
-    /// The same from a generator that makes many bytes at once: each record is compared by its
-    /// first byte, and by 55 more bits only where that byte does not decide.
-    package mutating func draw(using generator: inout some RandomBlockGenerator) -> [Int] {
+    /// The next step, to be drawn in parts: it is counted here, whatever is drawn of it.
+    package mutating func step() -> Step {
         steps += 1
-        if threshold == SampledGaussian.samplingRateUnitsMax { return Array(0..<recordCount) }
-        let first = UInt8(truncatingIfNeeded: threshold >> 55)
-        let rest = threshold & (1 << 55 - 1)
-        let mean = samplingRate * Double(recordCount)
-        var drawn: [Int] = []
-        drawn.reserveCapacity(Int(mean + 6 * mean.squareRoot()) + 16)
-        withUnsafeTemporaryAllocation(byteCount: Self.blockBytes, alignment: 8) { block in
-            for start in stride(from: 0, to: recordCount, by: Self.blockBytes) {
-                let count = min(Self.blockBytes, recordCount - start)
-                generator.fill(UnsafeMutableRawBufferPointer(rebasing: block[..<count]))
-                for word in stride(from: 0, to: count, by: 8) {
-                    let whole = word + 8 <= count
-                    if whole,
-                        !Self.hasByte(
-                            atMost: first, in: block.load(fromByteOffset: word, as: UInt64.self))
-                    {
-                        continue
-                    }
-                    for position in word..<min(word + 8, count) where block[position] <= first {
-                        if block[position] < first || generator.next() >> 9 < rest {
-                            drawn.append(start + position)
+        return Step(recordCount: recordCount, threshold: mechanism.samplingRateUnits)
+    }
+
+    /// One step's draw. Threads draw it together, each its own part of the records from a
+    /// generator of its own, every part once.
+    package struct Step: Sendable {
+        package let recordCount: Int
+        /// q·2⁶³, rounded up as in the event.
+        private let threshold: UInt64
+
+        fileprivate init(recordCount: Int, threshold: UInt64) {
+            self.recordCount = recordCount
+            self.threshold = threshold
+        }
+
+        private static let blockBytes = 16_384
+
+        /// Those of `records` that are drawn, ascending. Each is compared by one random byte, and
+        /// by 55 more bits only where that byte does not decide.
+        package func indices(
+            in records: Range<Int>, using generator: inout some RandomBlockGenerator
+        ) -> [Int] {
+            precondition((0..<recordCount).contains(records), "records of the data set")
+            if threshold == SampledGaussian.samplingRateUnitsMax { return Array(records) }
+            let first = UInt8(truncatingIfNeeded: threshold >> 55)
+            let rest = threshold & (1 << 55 - 1)
+            let mean = Double(threshold) * 0x1p-63 * Double(records.count)
+            var drawn: [Int] = []
+            drawn.reserveCapacity(Int(mean + 6 * mean.squareRoot()) + 16)
+            withUnsafeTemporaryAllocation(byteCount: Self.blockBytes, alignment: 8) { block in
+                for start in stride(
+                    from: records.lowerBound, to: records.upperBound, by: Self.blockBytes)
+                {
+                    let count = min(Self.blockBytes, records.upperBound - start)
+                    generator.fill(UnsafeMutableRawBufferPointer(rebasing: block[..<count]))
+                    for word in stride(from: 0, to: count, by: 8) {
+                        let whole = word + 8 <= count
+                        if whole,
+                            !Self.hasByte(
+                                atMost: first,
+                                in: block.load(fromByteOffset: word, as: UInt64.self))
+                        {
+                            continue
+                        }
+                        for position in word..<min(word + 8, count)
+                        where block[position] <= first {
+                            if block[position] < first || generator.next() >> 9 < rest {
+                                drawn.append(start + position)
+                            }
                         }
                     }
                 }
+                aegis_wipe(block.baseAddress, block.count)
             }
-            aegis_wipe(block.baseAddress, block.count)
+            return drawn
         }
-        return drawn
-    }
 
-    private static let blockBytes = 16_384
-
-    /// False only where no byte of the word is at most `bound`; eight bytes in four operations.
-    private static func hasByte(atMost bound: UInt8, in word: UInt64) -> Bool {
-        guard bound < 128 else { return true }
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        return (word &- ones &* (UInt64(bound) + 1)) & ~word & (ones << 7) != 0
+        /// False only where no byte of the word is at most `bound`; eight bytes in four operations.
+        private static func hasByte(atMost bound: UInt8, in word: UInt64) -> Bool {
+            guard bound < 128 else { return true }
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            return (word &- ones &* (UInt64(bound) + 1)) & ~word & (ones << 7) != 0
+        }
     }
 }
