@@ -12,6 +12,7 @@ struct Wish {
         case suspend(Int)
         case resume(Int)
         case rotate(Int)
+        case approveAdmin(Int)
         /// Of an intruder: refused, so nobody waits for it.
         case intrude(SignedEnvelope)
     }
@@ -27,6 +28,7 @@ struct Wish {
     static let rotated = 120
     static let token = 140
     static let thief = 160
+    static let nextAdmin: UInt8 = 201
     static let attemptsMax = 25
 
     static func tokenID(_ number: Int) -> [UInt8] { Array(repeating: UInt8(number), count: 8) }
@@ -50,6 +52,9 @@ extension Simulation {
         next(options.evictions) { [.evict($0)] }
         next(options.suspensions) { [.suspend($0), .resume($0)] }
         next(options.rotations) { [.rotate($0)] }
+        kinds += nodes.indices.filter { nodes[$0].isFounder }.prefix(options.adminApprovals).map {
+            .approveAdmin($0)
+        }
         if options.intruders > 0 { kinds += intrusions(kinds) }
         for kind in kinds {
             wishes.append(Wish(kind: kind))
@@ -153,13 +158,22 @@ extension Simulation {
             guard state.roster.associate(nodes[node].id)?.standing == .suspended else { return nil }
             return adminCommand(index, state, .resume(nodes[node].id))
         case .rotate(let node):
-            let new = newKey(of: node)
-            let consent = KeyConsent(mesh: rules.mesh, old: nodes[node].id, new: new)
-            let replacement = KeyReplacement(
-                old: nodes[node].id, new: new,
-                consent: cryptography.sign(.keyConsent, from: new, payload: consent.payload))
-            return command(by: nodes[node].id, .rotateKey(replacement))
+            let id = nodes[node].id
+            return command(by: id, .rotateKey(replacement(of: id, by: newKey(of: node))))
+        case .approveAdmin(let node):
+            return command(
+                by: nodes[node].id,
+                .approveAdmin(nodes[node].id, replacement(of: rules.admin, by: nextAdmin)))
         }
+    }
+
+    private var nextAdmin: NodeID { cryptography.node(Wish.nextAdmin) }
+
+    private func replacement(of old: NodeID, by new: NodeID) -> KeyReplacement {
+        let consent = KeyConsent(mesh: rules.mesh, old: old, new: new)
+        return KeyReplacement(
+            old: old, new: new,
+            consent: cryptography.sign(.keyConsent, from: new, payload: consent.payload))
     }
 
     private func newKey(of node: Int) -> NodeID { cryptography.node(UInt8(Wish.rotated + node)) }
@@ -168,7 +182,7 @@ extension Simulation {
     private mutating func adminCommand(
         _ index: Int, _ state: ChainState, _ change: MembershipChange
     ) -> SignedEnvelope {
-        if let last = wishes[index].envelope,
+        if let last = wishes[index].envelope, last.sender == state.admin,
             let command = try? Command(payload: last.unverifiedPayload),
             command.sequence > state.lastCommandSequence
         {
@@ -177,7 +191,7 @@ extension Simulation {
         let command = Command(
             mesh: rules.mesh, sequence: state.lastCommandSequence + 1 + UInt64(index),
             expiresAt: UInt64(Int64.max), action: .membership(change))
-        let envelope = cryptography.sign(.command, from: rules.admin, payload: command.payload)
+        let envelope = cryptography.sign(.command, from: state.admin, payload: command.payload)
         wishes[index].envelope = envelope
         return envelope
     }
@@ -217,6 +231,9 @@ extension Simulation {
             }
             return isGone(id) || roster.contains(id) && (suspension?.isFulfilled ?? true)
         case .rotate(let node): return isGone(nodes[node].id) || nodes[node].id == newKey(of: node)
+        case .approveAdmin(let node):
+            return state.admin == nextAdmin || wish.attempts > Wish.attemptsMax
+                || state.approvals(of: nextAdmin).contains(nodes[node].id)
         }
     }
 

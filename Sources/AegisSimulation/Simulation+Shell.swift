@@ -208,7 +208,10 @@ extension Simulation {
         }
         note(state.height &* 977)
         record(node, "stores height \(state.height) \(state.tip.short)")
-        if !nodes[node].isByzantine { checker.commits(node, commit, nodes) }
+        if !nodes[node].isByzantine {
+            checker.commits(node, commit, nodes)
+            checker.concludes(node, state)
+        }
         takeNewKey(node, state)
     }
 

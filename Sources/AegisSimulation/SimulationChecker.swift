@@ -33,6 +33,8 @@ struct SimulationChecker {
     /// I11: what each token may still let in, and everybody who was ever in.
     private var usesLeft: [[UInt8]: Int] = [:]
     private var everMembers: Set<NodeID>
+    /// I21: whom each participant wants as the admin.
+    var adminWords: [NodeID: NodeID] = [:]
 
     private struct SlotKey: Hashable {
         let node: NodeID
@@ -64,7 +66,10 @@ struct SimulationChecker {
         everMembers = Set(rules.roster.nodes)
     }
 
-    private func name(_ node: Int) -> String { names[node] }
+    func name(_ node: Int) -> String { names[node] }
+
+    /// I11, I21: tokens of an admin that was replaced let nobody in.
+    mutating func forgetTokens() { usesLeft = [:] }
 
     mutating func fail(_ text: String) { violation = violation ?? text }
 
@@ -173,6 +178,7 @@ struct SimulationChecker {
         }
         checkConvictions(commit.state, nodes)
         checkMembers(commit)
+        checkAdmin(commit, before)
         checkAbsence(commit, before.roster)
         check(commit, after: before, nodes)
         chain.append((digest, commit.state))

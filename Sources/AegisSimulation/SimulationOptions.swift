@@ -135,6 +135,8 @@ package struct SimulationOptions: Hashable, Sendable {
     package var hostileAdminInterval = 0
     /// 1: the admin tells one node, and is gone until everything heals.
     package var adminSilence = 0
+    /// Founders that want another admin.
+    package var adminApprovals = 0
 
     package init() {}
 
@@ -185,7 +187,7 @@ package struct SimulationOptions: Hashable, Sendable {
         ("evidenceSpam", \.evidenceSpam), ("syncPoison", \.syncPoison),
         ("selectivity", \.selectivity), ("resending", \.resending),
         ("otherMesh", \.otherMesh), ("hostileAdminInterval", \.hostileAdminInterval),
-        ("adminSilence", \.adminSilence),
+        ("adminSilence", \.adminSilence), ("adminApprovals", \.adminApprovals),
     ]
 
     /// Those whose removal makes a failure simpler; the others say what mesh it is.
@@ -200,6 +202,7 @@ package struct SimulationOptions: Hashable, Sendable {
         "lyingDisks", "rottenDisks", "syncErrors", "fullDiskInterval", "stormInterval", "clones",
         "clogInterval", "bulkSlowness", "driftPerMillion", "evidenceSpam", "syncPoison",
         "selectivity", "resending", "otherMesh", "hostileAdminInterval", "adminSilence",
+        "adminApprovals",
     ]
 }
 

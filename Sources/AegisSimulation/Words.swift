@@ -81,6 +81,7 @@ extension Event {
                     : "; without vote: "
                         + roster.associates.map { "\($0.entry.name) (\($0.standing))" }
                         .joined(separator: " "))
+        case .adminChanged(let admin): "has another admin, \(admin.short)"
         case .votes(let isVoting): isVoting ? "votes from here on" : "votes no longer"
         case .silenced(let height): "signs nothing through height \(height)"
         case .forked(let height): "sees a fork at \(height)"

@@ -157,6 +157,10 @@ struct EventLog: Sendable {
                     "epoch": "\(roster.epoch)", "participants": "\(roster.count)",
                     "others": "\(roster.associates.count)",
                 ])
+        case .adminChanged(let admin):
+            logger.notice(
+                "a quorum of the participants has made another key the admin's",
+                metadata: ["admin": "\(admin)"])
         case .votes(let isVoting):
             logger.notice(
                 isVoting ? "this node votes from here on" : "this node votes no longer")

@@ -1,4 +1,4 @@
-import AegisCore
+package import AegisCore
 
 // Who is in the mesh, as commits decide it (PROTOCOL.md §2.10, §4.4). All of it takes effect with
 // the height after the one that decides it.
@@ -45,6 +45,8 @@ extension ChainState {
         case .moveAddress(let node, let address):
             guard let member = roster.member(node) else { return .notAMember(node) }
             return member.address == address || address.isEmpty ? .noChange : nil
+        case .approveAdmin(let node, let replacement):
+            return refusal(of: replacement, approvedBy: node)
         }
     }
 
@@ -73,7 +75,21 @@ extension ChainState {
             alter(
                 roster.replacing(
                     node, by: RosterEntry(node: node, name: member.name, address: address)))
+        case .approveAdmin(let node, let replacement):
+            adminApprovals.removeAll { $0.node == node }
+            adminApprovals.append(AdminApproval(node: node, admin: replacement.new))
+            if approves(replacement.new) { replaceAdmin(by: replacement.new) }
         }
+    }
+
+    /// Nothing that the old admin let happen goes on: its tokens are gone, its audit log has no
+    /// successor.
+    private mutating func replaceAdmin(by node: NodeID) {
+        retire(admin)
+        admin = node
+        adminApprovals = []
+        tokens = []
+        auditHead = nil
     }
 
     /// Out of the mesh, and never in again.
@@ -123,6 +139,34 @@ extension ChainState {
 
     package func granted(_ token: [UInt8]) -> GrantedToken? {
         tokens.first { $0.grant.tokenID == token }
+    }
+
+    /// Who has approved of `admin` as the next one, of those who decide now.
+    package func approvals(of admin: NodeID) -> [NodeID] {
+        adminApprovals.filter {
+            $0.admin == admin && roster.contains($0.node) && !convicted.contains($0.node)
+        }.map(\.node)
+    }
+
+    /// Whether a quorum wants this admin.
+    private func approves(_ admin: NodeID) -> Bool {
+        approvals(of: admin).count
+            >= (breaches.contains(.adminByFew) ? roster.faultTolerance + 1 : roster.quorum)
+    }
+
+    private func refusal(
+        of replacement: KeyReplacement, approvedBy node: NodeID
+    ) -> MembershipRefusal? {
+        guard replacement.old == admin else { return .notTheAdmin(replacement.old) }
+        guard roster.contains(node) else { return .notAParticipant(node) }
+        guard !convicted.contains(node) else { return .convicted(node) }
+        if let refusal = refusalOfIdentity(replacement.new) { return refusal }
+        guard retired.count + roster.members.count < ProtocolLimits.retiredMax else {
+            return .meshFull
+        }
+        // Where the roster has shrunk since, a repeated word may be the one that was missing.
+        let isRepeated = approvals(of: replacement.new).contains(node)
+        return isRepeated && !approves(replacement.new) ? .noChange : nil
     }
 
     private func isLast(_ node: NodeID) -> Bool { roster.count == 1 && roster.contains(node) }
@@ -196,7 +240,7 @@ extension ChainState {
 
     /// Whether this key may become a member's.
     private func refusalOfIdentity(_ node: NodeID) -> MembershipRefusal? {
-        if roster.member(node) != nil { return .alreadyAMember(node) }
+        if roster.member(node) != nil || node == admin { return .alreadyAMember(node) }
         if convicted.contains(node) || retired.contains(node),
             !breaches.contains(.idsReused)
         {

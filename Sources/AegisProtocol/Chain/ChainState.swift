@@ -16,8 +16,12 @@ package struct ChainState: Hashable, Sendable {
     /// Proved traitors, in the order of their ids: they coordinate nothing and none of their
     /// updates counts, for good (§2.9).
     package private(set) var convicted: [NodeID]
+    /// Whose commands count.
+    package internal(set) var admin: NodeID
+    /// Who would have another admin; at most one word of each, in the order in which they came.
+    package internal(set) var adminApprovals: [AdminApproval]
     /// The admin's audit log as it was last witnessed.
-    package private(set) var auditHead: AuditHead?
+    package internal(set) var auditHead: AuditHead?
     /// Who decides the next height, and the digest that its statements name.
     package internal(set) var roster: Roster
     package private(set) var rosterDigest: Digest
@@ -38,16 +42,18 @@ package struct ChainState: Hashable, Sendable {
     var breaches: RuleBreaches
 
     package init(
-        genesis: Digest, foundedAt: UInt64, roster: Roster, rosterDigest: Digest,
-        policy: MeshPolicy, breaches: RuleBreaches
+        genesis: Digest, founding: FoundingStatement, roster: Roster, rosterDigest: Digest,
+        breaches: RuleBreaches
     ) {
         height = 0
         tip = genesis
-        committedTime = foundedAt
+        committedTime = founding.foundedAt
         lastCommandSequence = 0
         active = nil
         finished = []
         convicted = []
+        admin = founding.admin
+        adminApprovals = []
         auditHead = nil
         self.roster = roster
         self.rosterDigest = rosterDigest
@@ -56,9 +62,24 @@ package struct ChainState: Hashable, Sendable {
         lastRemoval = nil
         recentTips = []
         attendance = Array(repeating: Attendance(), count: roster.count)
-        removalInterval = policy.removalIntervalMilliseconds
+        removalInterval = founding.policy.removalIntervalMilliseconds
         self.breaches = breaches
     }
+}
+
+extension ChainState {
+    /// What follows from it by the rules as they should be.
+    package var unbroken: ChainState {
+        var state = self
+        state.breaches = []
+        return state
+    }
+}
+
+/// A participant's word for an admin that isn't.
+package struct AdminApproval: Hashable, Sendable {
+    package let node: NodeID
+    package let admin: NodeID
 }
 
 /// The run that the mesh works on.

@@ -5,7 +5,8 @@ package import AegisCore
 /// and offline.
 package struct MeshRules: Sendable {
     package let mesh: MeshID
-    package let admin: NodeID
+    /// Whose commands count at the next height; the founding's, unless `at` gave these rules.
+    package private(set) var admin: NodeID
     package let policy: MeshPolicy
     /// Who decides the next height; the founders, unless `at` gave these rules.
     package private(set) var roster: Roster
@@ -29,19 +30,19 @@ package struct MeshRules: Sendable {
         roster = genesis.roster
         rosterDigest = cryptography.digest(genesis.roster.encoded)
         initialState = ChainState(
-            genesis: cryptography.digest(genesis.payload), foundedAt: founding.foundedAt,
-            roster: genesis.roster, rosterDigest: rosterDigest, policy: founding.policy,
-            breaches: breaches)
+            genesis: cryptography.digest(genesis.payload), founding: founding,
+            roster: genesis.roster, rosterDigest: rosterDigest, breaches: breaches)
         self.cryptography = cryptography
         self.breaches = breaches
     }
 
-    /// The rules for the height after `state`: the roster is the one that it decided.
+    /// The rules for the height after `state`: roster and admin are those that it decided.
     package func at(_ state: ChainState) -> MeshRules {
-        guard state.rosterDigest != rosterDigest else { return self }
+        guard state.rosterDigest != rosterDigest || state.admin != admin else { return self }
         var rules = self
         rules.roster = state.roster
         rules.rosterDigest = state.rosterDigest
+        rules.admin = state.admin
         return rules
     }
 
@@ -54,7 +55,7 @@ package struct MeshRules: Sendable {
     package var unbroken: MeshRules {
         var rules = self
         rules.breaches = []
-        rules.initialState.breaches = []
+        rules.initialState = initialState.unbroken
         return rules
     }
 

@@ -73,6 +73,9 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
     /// breaks no invariant, only leaves stragglers out (`DeadlineTests`).
     package static let impatient = RuleBreaches(rawValue: 1 << 30)
 
+    /// f + 1 participants make another the admin.
+    package static let adminByFew = RuleBreaches(rawValue: 1 << 31)
+
     /// Their names, as on the simulator's command line.
     package static let named: [(name: String, breach: RuleBreaches)] = [
         ("smallQuorum", .smallQuorum), ("electionByFew", .electionByFew),
@@ -91,5 +94,6 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
         ("coSignsNotRestored", .coSignsNotRestored), ("finalByFew", .finalByFew),
         ("finalUnderFounders", .finalUnderFounders), ("coSignUndecided", .coSignUndecided),
         ("absentKept", .absentKept), ("hastyDemotion", .hastyDemotion),
+        ("adminByFew", .adminByFew),
     ]
 }

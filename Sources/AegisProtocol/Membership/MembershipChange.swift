@@ -23,6 +23,9 @@ package enum MembershipChange: Hashable, Sendable {
     /// The old key vouches for the new one.
     case rotateKey(KeyReplacement)
     case moveAddress(NodeID, String)
+    /// A participant's word for another admin key: with a quorum's it takes the old one's place
+    /// (§4.5, AdminReset).
+    case approveAdmin(NodeID, KeyReplacement)
 
     package enum Author: Hashable, Sendable {
         case admin
@@ -34,7 +37,9 @@ package enum MembershipChange: Hashable, Sendable {
         case .grantToken, .revokeToken, .promote, .suspend, .resume, .evict, .replaceLostKey:
             .admin
         case .join(let request, _): .node(request.node)
-        case .ready(let node, _, _), .leave(let node), .moveAddress(let node, _): .node(node)
+        case .ready(let node, _, _), .leave(let node), .moveAddress(let node, _),
+            .approveAdmin(let node, _):
+            .node(node)
         case .rotateKey(let replacement): .node(replacement.old)
         }
     }
@@ -57,6 +62,8 @@ package enum MembershipChange: Hashable, Sendable {
         case .rotateKey(let replacement): .array([10, replacement.cbor])
         case .moveAddress(let node, let address): .array([11, .node(node), .text(address)])
         case .join(let request, _): .array([12, .bytes(request.payload)])
+        case .approveAdmin(let node, let replacement):
+            .array([13, .node(node), replacement.cbor])
         }
     }
 
@@ -102,13 +109,17 @@ package enum MembershipChange: Hashable, Sendable {
                 case .bytes(let bytes) = parts[3], let tip = Digest(bytes)
             else { throw .outOfRange(field: 4) }
             self = .ready(try node(), height: height, tip: tip)
+        case 13:
+            try count(3)
+            self = .approveAdmin(try node(), try KeyReplacement(parts[2]))
         case 11: self = .moveAddress(try node(), try text(max: Limits.addressBytesMax))
         default: throw .outOfRange(field: 4)
         }
     }
 }
 
-/// One member's identity key in the place of another: its name, address and standing stay.
+/// An identity key in the place of another: a member's, whose name, address and standing stay, or
+/// the admin's.
 package struct KeyReplacement: Hashable, Sendable {
     package let old: NodeID
     package let new: NodeID
@@ -191,6 +202,8 @@ package enum MembershipRefusal: Error, Hashable, Sendable {
     /// The admin takes one participant out in so long a time; milliseconds since 1970.
     case tooSoon(until: UInt64)
     case noChange
+    /// Another key is the mesh's admin.
+    case notTheAdmin(NodeID)
 
     /// Whether waiting may help.
     var isTransient: Bool {

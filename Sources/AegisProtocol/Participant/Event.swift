@@ -36,6 +36,8 @@ package enum Event: Hashable, Sendable {
     case convicted(NodeID)
     /// A commit has changed the roster; it decides from the next height on.
     case rosterChanged(Roster)
+    /// A commit has made another key the admin's.
+    case adminChanged(NodeID)
     /// This node votes from here on, or no longer.
     case votes(Bool)
     /// The disk went back in time, or the journal is gone, or somebody has this key: nothing is

@@ -1,10 +1,11 @@
 import AegisCore
 
-// What a change of the roster changes for a node (PROTOCOL.md §2.10, §5).
+// What a change of the roster or of the admin changes for a node (PROTOCOL.md §2.10, §5).
 extension Participant {
     /// From the height after the one that decided it. Votes, lists and timeouts of the height are
     /// new anyway; what outlives heights moves to the new places.
     mutating func adoptRoster(after before: ChainState) {
+        adoptAdmin()
         guard chain.rosterDigest != rules.rosterDigest else { return }
         rules = rules.at(chain)
         opener.adopt(rules)
@@ -30,6 +31,16 @@ extension Participant {
             greeting = nil
             leaveRound()
         }
+    }
+
+    /// What the old admin asked for and nobody has decided is nobody's wish now.
+    private mutating func adoptAdmin() {
+        guard chain.admin != rules.admin else { return }
+        commands.removeAll { $0.command.isOfTheAdmin }
+        observe(.adminChanged(chain.admin))
+        guard chain.rosterDigest == rules.rosterDigest else { return }
+        rules = rules.at(chain)
+        opener.adopt(rules)
     }
 
     /// Whoever has no vote hears of decisions from t participants, in turn, so that one of them is
