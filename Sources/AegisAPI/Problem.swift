@@ -50,6 +50,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
         case nameTaken = "name-taken"
         case meshOpen = "mesh-open"
         case meshFounded = "mesh-founded"
+        case notTheAdmin = "not-the-admin"
         case noParticipants = "no-participants"
         case runEnded = "run-ended"
         case runActive = "run-active"
@@ -86,6 +87,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .nameTaken: "the name is taken"
             case .meshOpen: "the mesh is not founded yet"
             case .meshFounded: "the mesh is founded already"
+            case .notTheAdmin: "another key is this mesh's admin"
             case .noParticipants: "no participant has joined"
             case .runEnded: "the run has ended"
             case .runActive: "another run is active"
@@ -120,7 +122,7 @@ package struct Problem: Codable, Error, Sendable, Equatable {
             case .methodNotAllowed: 405
             case .nameTaken, .meshOpen, .meshFounded, .noParticipants, .runEnded, .runActive,
                 .notReady, .notFinal, .alreadyDone, .lastAdministrator, .tokenUsed, .datasetRetired,
-                .runStarted, .changed, .keyReused, .unfit:
+                .runStarted, .changed, .keyReused, .unfit, .notTheAdmin:
                 409
             case .tooSlow: 408
             case .unsupportedMediaType: 415

@@ -47,13 +47,16 @@ package struct AdminNode: Sendable {
         let tls = try TLSIdentity.issue(
             for: folder.identity, mesh: folder.mesh, sequence: now, now: now / 1_000)
         let database = try AdminDatabase(path: folder.databasePath)
-        let desk = FoundingDesk(database: database, founding: folder.founding, tls: tls)
+        if let genesis = try folder.adoptedGenesis() { try database.adopt(genesis) }
+        let desk = FoundingDesk(
+            database: database, founding: folder.founding, admin: folder.identity.publicKey,
+            tls: tls)
         let group = MultiThreadedEventLoopGroup.singleton
         let blobs = try BlobStore(directory: folder.blobsPath)
         let feed = EventFeed()
         client = MeshClient(identity: tls, eventLoopGroup: group)
         let commands = CommandSigner(
-            database: database, mesh: folder.mesh, signer: EnvelopeSigner(folder.identity))
+            database: database, mesh: folder.mesh, identity: folder.identity)
         witness = AuditWitness(
             database: database, commands: commands,
             seconds: settings.witnessSeconds ?? AuditWitness.secondsStandard)

@@ -50,7 +50,7 @@ struct NodeAssembly: Sendable {
                 node: node, rules: rules, seed: UInt64(MachineClock.now.nanoseconds)),
             restoring: durable)
         let others = durable.chain.roster.members.map(\.node).filter { $0 != node }
-        bindings = try BindingStore(of: others + [rules.admin], in: database)
+        bindings = try BindingStore(of: others + [durable.chain.admin], in: database)
         let client = MeshClient(
             identity: leaf.leaf, bindings: bindings.memory, eventLoopGroup: group,
             authorities: try directory.authorities(configuration))

@@ -25,6 +25,8 @@ package enum NodeError: Error, Sendable {
     case genesisRefused(GenesisError)
     /// What the mesh will not decide about this node, or has not.
     case membershipRefused(String)
+    /// What this node's owner was to agree to.
+    case adminRefused(String)
     /// The new key is on the disk, and the running node goes on asking.
     case keyChangeUndecided(NodeID)
     case slice(String)
@@ -110,6 +112,11 @@ package struct FailureReport: Sendable {
                 "ask the admin for a way to join the running mesh"
             )
         case .membershipRefused(let reason): ("the mesh does not take this: \(reason)", nil)
+        case .adminRefused(let reason):
+            (
+                "this admin is not approved: \(reason)",
+                "ask the next admin's owner for the key and for consent.cose, by two ways"
+            )
         case .keyChangeUndecided(let node):
             (
                 "the mesh has not decided within 90 s that this node is \(node.short) from now on",

@@ -27,7 +27,8 @@ struct TestMesh {
         tls = try TLSIdentity.issue(
             for: identity, mesh: mesh, sequence: noon, now: noon / 1_000)
         database = try AdminDatabase()
-        desk = FoundingDesk(database: database, founding: founding, tls: tls)
+        desk = FoundingDesk(
+            database: database, founding: founding, admin: founding.statement.admin, tls: tls)
     }
 
     func token(_ name: String, seconds: Int = 3_600) async throws -> JoinToken {

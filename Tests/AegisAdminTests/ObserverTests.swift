@@ -33,7 +33,7 @@ import Testing
             logger.logLevel = .critical
             let commands = CommandSigner(
                 database: mesh.database, mesh: mesh.desk.founding.statement.mesh,
-                signer: EnvelopeSigner(mesh.identity))
+                identity: mesh.identity)
             observer = MeshObserver(
                 desk: mesh.desk, calls: node, blobs: blobs, logger: logger,
                 witness: AuditWitness(

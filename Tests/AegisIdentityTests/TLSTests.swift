@@ -390,7 +390,7 @@ struct PeerRegistryTests {
             epoch: 1,
             entries: mesh.roster().entries.filter { $0.node != evicted.publicKey },
             strictThree: false)
-        #expect(registry.replace(roster: next) == [evicted.publicKey])
+        #expect(registry.replace(roster: next, observers: []) == [evicted.publicKey])
         #expect(throws: PeerRefusal.notInRoster(evicted.publicKey)) {
             try registry.admit(peer(mesh, evicted))
         }

@@ -352,6 +352,7 @@ struct MembershipTests {
             .ready(node, height: 7, tip: .zero), .leave(node),
             .rotateKey(stage.replacement(of: node, by: stage.ids[1])),
             .moveAddress(node, "host:1"),
+            .approveAdmin(node, stage.replacement(of: stage.admin, by: try Stage.node(70))),
         ]
         for change in changes {
             let sequence: UInt64 = change.author == .admin ? 3 : 0

@@ -18,7 +18,7 @@ struct AegisAdminCommand: AsyncParsableCommand {
             """,
         version: "aegis-admin 0.1.0",
         subcommands: [
-            Initialise.self, Run.self, BackUp.self, Restore.self, IssueUser.self,
+            Initialise.self, Adopt.self, Run.self, BackUp.self, Restore.self, IssueUser.self,
         ])
 }
 

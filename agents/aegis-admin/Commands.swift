@@ -51,6 +51,56 @@ struct Initialise: AsyncParsableCommand {
     }
 }
 
+struct Adopt: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adopt",
+        abstract: "Makes the next admin of a mesh whose admin is lost or not to be trusted.",
+        discussion: """
+            Another key, CA and first administrator for a mesh that is there. They count for \
+            nothing until a quorum of the participants' owners has approved of the key: give them \
+            consent.cose, and tell them the key by another way. From then on the old admin is let \
+            in nowhere and its tokens are void; runs and models go on.
+
+            Example:
+              aegis-admin adopt --dir admin2 --genesis genesis.cbor
+            """)
+
+    @Option(help: "The folder to make.")
+    var dir: String
+
+    @Option(help: "The file genesis.cbor of any of the mesh's nodes.")
+    var genesis: String
+
+    @Option(help: "The admin's key, where it isn't the founding's any more.")
+    var replaces: String?
+
+    @Option(help: "host:port of the REST API.")
+    var api: String = "127.0.0.1:8443"
+
+    @Option(help: "host:port of the mesh listener.")
+    var listen: String = "127.0.0.1:8444"
+
+    func run() async throws {
+        let made = try AdminSetup.adopt(
+            directory: dir, genesis: genesis, replaces: replaces, api: api, listen: listen,
+            passphrase: AdminProgram.passphrase, now: Timestamp.now())
+        AdminProgram.write(
+            """
+            the next admin is prepared in \(dir)
+
+              its key             \(made.admin)
+              for the owners      \(dir)/consent.cose
+              they approve with   aegis-node approve-admin consent.cose --dir DIR \\
+                                    --key \(made.admin.prefix(16))
+              start the admin     aegis-admin run --dir \(dir)
+              credentials         export AEGIS_CONTEXT=\(dir)/credentials/context.json
+              for a browser       \(dir)/credentials/admin.p12
+              its passphrase      \(made.passphrase)  (shown once, kept nowhere)
+
+            """)
+    }
+}
+
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",

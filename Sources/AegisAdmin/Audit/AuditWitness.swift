@@ -32,7 +32,7 @@ package final class AuditWitness: Sendable {
     /// another command waits: a later number that is decided first would void an earlier one.
     /// `justEnded`: a run's records are signed at its end.
     package func prepare(after state: ChainState, justEnded: Bool, now: UInt64) async throws {
-        guard let oldest = try await database.firstUnwitnessed(),
+        guard state.admin == commands.admin, let oldest = try await database.firstUnwitnessed(),
             justEnded || now >= oldest + self.seconds.withLock({ min($0, 1 << 40) }) * 1_000,
             try await database.pendingCommands(now: now).isEmpty
         else { return }

@@ -1,3 +1,4 @@
+import AegisAPI
 package import AegisCore
 package import AegisCrypto
 package import AegisProtocol
@@ -9,12 +10,15 @@ package final class CommandSigner: Sendable {
     private let database: AdminDatabase
     private let mesh: MeshID
     private let signer: EnvelopeSigner
+    /// Whose commands these are; the mesh may have another admin.
+    let admin: NodeID
     private let last = Mutex<UInt64>(0)
 
-    package init(database: AdminDatabase, mesh: MeshID, signer: EnvelopeSigner) {
+    package init(database: AdminDatabase, mesh: MeshID, identity: IdentityKey) {
         self.database = database
         self.mesh = mesh
-        self.signer = signer
+        signer = EnvelopeSigner(identity)
+        admin = identity.publicKey
     }
 
     /// To be decided after `state`, within so many milliseconds.
@@ -22,6 +26,12 @@ package final class CommandSigner: Sendable {
         _ action: Command.Action, after state: ChainState, lasting milliseconds: UInt64,
         now: UInt64
     ) async throws -> Command {
+        guard state.admin == admin else {
+            throw Problem(
+                .notTheAdmin,
+                detail: "it is \(state.admin.short); the key here is \(admin.short)",
+                hint: "a quorum of the participants can change that: aegis-node approve-admin")
+        }
         let known = max(state.lastCommandSequence, try await database.lastCommandSequence())
         let sequence = last.withLock { last in
             last = max(now, known + 1, last + 1)

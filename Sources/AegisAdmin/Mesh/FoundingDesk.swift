@@ -10,12 +10,17 @@ import AegisTelemetry
 package struct FoundingDesk: Sendable {
     package let database: AdminDatabase
     package let founding: SignedFounding
+    /// Who answers here: the founding's admin, or the one that took its place.
+    let admin: NodeID
     let tls: TLSIdentity
     let nonces = NonceBook()
 
-    package init(database: AdminDatabase, founding: SignedFounding, tls: TLSIdentity) {
+    package init(
+        database: AdminDatabase, founding: SignedFounding, admin: NodeID, tls: TLSIdentity
+    ) {
         self.database = database
         self.founding = founding
+        self.admin = admin
         self.tls = tls
     }
 
@@ -53,7 +58,7 @@ package struct FoundingDesk: Sendable {
         _ body: [UInt8], clientTLSKey: Digest?, now: UInt64
     ) async throws -> String {
         let acceptor = Acceptor(
-            mesh: founding.statement.mesh, node: founding.statement.admin,
+            mesh: founding.statement.mesh, node: admin,
             tlsKeys: [tls.spkiDigest])
         let nonces = nonces
         let node = (try? SignedEnvelope(parsing: body))?.sender

@@ -60,7 +60,7 @@ package struct ReplacementDesk: Sendable {
         _ request: [UInt8], from peer: VerifiedPeer, now: UInt64
     ) async throws -> (Acceptor.Accepted, old: NodeID) {
         let acceptor = Acceptor(
-            mesh: founding.founding.statement.mesh, node: founding.founding.statement.admin,
+            mesh: founding.founding.statement.mesh, node: founding.admin,
             tlsKeys: [founding.tls.spkiDigest])
         let grants = try await founding.database.grants().filter {
             $0.limits.kind == .replacement && $0.revokedAt == nil

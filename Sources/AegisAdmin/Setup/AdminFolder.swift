@@ -29,6 +29,9 @@ package enum SetupError: Error, Hashable, Sendable {
     case alreadyExists(path: String)
     case foundingOfAnotherKey(NodeID)
     case unreadable(file: String)
+    /// What was to be taken over is no genesis.
+    case genesis(String)
+    case invalidKey(String)
 }
 
 /// A founded admin's folder: who it is, its founding, the authority of its API, its database.
@@ -50,6 +53,9 @@ package struct AdminFolder: Sendable {
             .map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// The new key's word that it takes the place of a mesh's admin, where it has to.
+    static let consentName = "consent.cose"
+    private static let genesisName = "genesis.cbor"
     private static let settingsName = "admin.json"
     private static let authorityName = "ca/ca.pem"
     private static let authorityKeyName = "ca/ca-key.pem"
@@ -76,11 +82,6 @@ package struct AdminFolder: Sendable {
     /// kept nowhere. `now` in milliseconds since 1970.
     package static func create(at path: String, _ plan: Plan, now: UInt64) throws -> String {
         guard Names.isValid(plan.name) else { throw SetupError.invalidName(plan.name) }
-        for (option, address) in [
-            ("--api", plan.settings.api), ("--listen", plan.settings.listen),
-        ] where MeshAddress(dialled: address) == nil {
-            throw SetupError.invalidAddress(option: option, address)
-        }
         guard (50...600_000).contains(plan.policy.viewTimeoutMilliseconds) else {
             throw SetupError.invalidViewTimeout(plan.policy.viewTimeoutMilliseconds)
         }
@@ -93,9 +94,49 @@ package struct AdminFolder: Sendable {
                 mesh: mesh, name: plan.name, admin: identity.publicKey, policy: plan.policy,
                 foundedAt: now),
             by: identity)
+        return try write(plan, to: path, identity: identity, founding: founding, now: now)
+    }
+
+    /// Makes the folder of the admin that is to take the place of `old` in a mesh that is there:
+    /// another key, another authority, another first administrator. Nothing of it counts until a
+    /// quorum of the participants has approved. Returns the key and the passphrase of `admin.p12`.
+    package static func adopt(
+        at path: String, genesis bytes: [UInt8], replacing old: NodeID?, _ settings: AdminSettings,
+        passphrase: [UInt8]?, now: UInt64
+    ) throws -> (admin: NodeID, passphrase: String) {
+        let genesis: Genesis
+        do {
+            genesis = try GenesisVerifier().verify(try GenesisDocument(decoding: bytes))
+        } catch { throw SetupError.genesis("\(error)") }
+        let identity = IdentityKey.generate()
+        let consent = KeyConsent(
+            mesh: genesis.mesh, old: old ?? genesis.admin, new: identity.publicKey)
+        let founding = genesis.founding
+        let made = try write(
+            Plan(
+                name: founding.statement.name, settings: settings,
+                policy: founding.statement.policy, passphrase: passphrase),
+            to: path, identity: identity, founding: founding,
+            files: [
+                DirectoryFile(genesisName, bytes),
+                DirectoryFile(
+                    consentName, EnvelopeSigner(identity).sign(.keyConsent, consent.payload).bytes),
+            ], now: now)
+        return (identity.publicKey, made)
+    }
+
+    private static func write(
+        _ plan: Plan, to path: String, identity: IdentityKey, founding: SignedFounding,
+        files: [DirectoryFile] = [], now: UInt64
+    ) throws -> String {
+        for (option, address) in [
+            ("--api", plan.settings.api), ("--listen", plan.settings.listen),
+        ] where MeshAddress(dialled: address) == nil {
+            throw SetupError.invalidAddress(option: option, address)
+        }
         let passphrase = PKCS12.makePassphrase()
-        let files = try credentials(
-            plan, mesh: mesh, now: now / 1_000, passphrase: passphrase)
+        let credentials = try credentials(
+            plan, mesh: founding.statement.mesh, now: now / 1_000, passphrase: passphrase)
         do {
             _ = try IdentityDirectory.create(
                 at: path, key: identity, passphrase: plan.passphrase,
@@ -103,7 +144,7 @@ package struct AdminFolder: Sendable {
                     DirectoryFile(IdentityDirectory.foundingName, founding.bytes),
                     DirectoryFile(
                         settingsName, Array(try AegisAPI.encode(plan.settings, pretty: true))),
-                ] + files)
+                ] + files + credentials)
         } catch IdentityDirectoryError.alreadyExists {
             throw SetupError.alreadyExists(path: path)
         }
@@ -140,9 +181,10 @@ package struct AdminFolder: Sendable {
         let identity = try directory.key(passphrase: passphrase)
         let founding = try SignedFounding(
             verifying: try directory.read(IdentityDirectory.foundingName))
-        guard founding.statement.admin == identity.publicKey else {
-            throw SetupError.foundingOfAnotherKey(founding.statement.admin)
-        }
+        guard
+            try founding.statement.admin == identity.publicKey
+                || Self.isConsent(in: directory, of: identity.publicKey)
+        else { throw SetupError.foundingOfAnotherKey(founding.statement.admin) }
         self.directory = directory
         self.identity = identity
         self.founding = founding
@@ -153,6 +195,21 @@ package struct AdminFolder: Sendable {
                 decoding: try directory.read(Self.authorityKeyName), as: UTF8.self),
             mesh: founding.statement.mesh)
         settings = try Self.readSettings(directory)
+    }
+
+    private static func isConsent(
+        in directory: IdentityDirectory, of node: NodeID
+    ) throws -> Bool {
+        guard directory.has(consentName) else { return false }
+        let verified = try? EnvelopeVerifier().verify(
+            try directory.read(consentName), as: .keyConsent)
+        return verified?.sender == node
+    }
+
+    /// Of a mesh that was there before this admin.
+    func adoptedGenesis() throws -> [UInt8]? {
+        guard directory.has(Self.genesisName) else { return nil }
+        return try directory.read(Self.genesisName)
     }
 
     /// As the file says now.

@@ -3,6 +3,7 @@ import AegisCrypto
 import AegisIdentity
 import AegisProtocol
 import AegisTransport
+import FoundationEssentials
 package import Logging
 
 /// What the program `aegis-admin` does, in two calls.
@@ -20,6 +21,22 @@ package enum AdminSetup {
                     strictThree: strictThree, viewTimeoutMilliseconds: viewTimeoutMilliseconds),
                 passphrase: passphrase),
             now: now)
+    }
+
+    /// Returns the new admin's key and the passphrase of `admin.p12`.
+    package static func adopt(
+        directory: String, genesis: String, replaces: String?, api: String, listen: String,
+        passphrase: [UInt8]?, now: UInt64
+    ) throws -> (admin: String, passphrase: String) {
+        guard let bytes = FileManager.default.contents(atPath: genesis) else {
+            throw SetupError.genesis("\(genesis) can't be read")
+        }
+        let old = replaces.map { NodeID(text: $0) }
+        if let replaces, old == .some(nil) { throw SetupError.invalidKey(replaces) }
+        let made = try AdminFolder.adopt(
+            at: directory, genesis: Array(bytes), replacing: old?.flatMap(\.self),
+            AdminSettings(api: api, listen: listen), passphrase: passphrase, now: now)
+        return (made.admin.text, made.passphrase)
     }
 
     package static func serve(
@@ -71,6 +88,11 @@ package struct AdminFailure: Error, Sendable {
         case .foundingOfAnotherKey(let node):
             AdminFailure(65, "founding.cose is of another key, \(node.short)")
         case .unreadable(let file): AdminFailure(65, "\(file) is damaged")
+        case .genesis(let reason):
+            AdminFailure(
+                65, "no mesh can be taken over: \(reason)",
+                "give --genesis the file genesis.cbor of any of its nodes' folders")
+        case .invalidKey(let key): AdminFailure(64, "--replaces \(key) is no key")
         }
     }
 

@@ -58,6 +58,9 @@ extension AdminDatabase {
                     commit, run: run, coordinator: coordinator, participants: participants, db)
             }
             for command in commit.commands {
+                if case .start(let specification) = command.action {
+                    try Self.insertForeign(specification, at: header.committedTime, db)
+                }
                 try db.execute(
                     sql: "UPDATE command SET committed_height = ? WHERE sequence = ?",
                     arguments: [Int64(header.height), Int64(command.sequence)])
@@ -66,6 +69,28 @@ extension AdminDatabase {
             try Self.keepMembership(of: commit, db)
             try Self.update(commit.state, height: header.height, db)
         }
+    }
+
+    /// A run that another admin has started, or this one before its store was restored: what the
+    /// mesh's decision says of it.
+    private static func insertForeign(
+        _ specification: RunSpecification, at time: UInt64, _ db: Database
+    ) throws {
+        let request: JSONValue = .object([
+            "name": .text(specification.name), "dataset": .text(specification.dataset),
+            "rounds": .integer(Int64(specification.rounds)),
+        ])
+        try db.execute(
+            sql: """
+                INSERT OR IGNORE INTO run
+                (id, name, specification, request, submitted_at, submitted_by)
+                VALUES (?, ?, ?, ?, ?, 'the mesh')
+                """,
+            arguments: [
+                Data(specification.run.bytes), specification.name,
+                Data(specification.cbor.encoded), Data(try AegisAPI.encodeDocument(request)),
+                Int64(time),
+            ])
     }
 
     private static func insertRound(

@@ -190,6 +190,25 @@ extension AdminDatabase {
         }
     }
 
+    /// Takes over a mesh that another admin has founded; a mesh that is here already stays as it
+    /// is.
+    func adopt(_ document: [UInt8]) throws {
+        let genesis = try GenesisVerifier().verify(try GenesisDocument(decoding: document))
+        let time = Int64(genesis.founding.statement.foundedAt)
+        try writer.write { db in
+            guard try Self.genesis(db) == nil else { return }
+            try db.execute(
+                sql: "INSERT INTO genesis (id, payload, document) VALUES (1, ?, ?)",
+                arguments: [Data(genesis.statement.payload), Data(document)])
+            for entry in genesis.roster.entries {
+                try db.execute(
+                    sql: "INSERT INTO participant (node, name, address, joined_at) "
+                        + "VALUES (?, ?, ?, ?)",
+                    arguments: [Data(entry.node.bytes), entry.name, entry.address, time])
+            }
+        }
+    }
+
     /// Keeps a founder's signature; `complete` makes the document once all are there.
     package func insertGenesisSignature(
         _ envelope: [UInt8], by node: NodeID,

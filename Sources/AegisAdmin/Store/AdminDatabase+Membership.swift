@@ -41,6 +41,10 @@ extension AdminDatabase {
                 try db.execute(
                     sql: "UPDATE participant SET address = ? WHERE node = ?",
                     arguments: [address, Data(node.bytes)])
+            case .approveAdmin(_, let replacement):
+                // The next admin's log is another one; what was signed of the last is not its.
+                guard commit.state.admin == replacement.new else { continue }
+                try db.execute(sql: "DELETE FROM audit_witness")
             case .grantToken, .revokeToken, .promote, .suspend, .resume, .evict, .ready, .leave:
                 break
             }
@@ -58,8 +62,8 @@ extension AdminDatabase {
                 """, arguments: [entry.name])
         try db.execute(
             sql: """
-                INSERT INTO participant (node, name, address, token, joined_at)
-                SELECT ?, ?, ?, id, ? FROM token WHERE id = ?
+                INSERT INTO participant (node, name, address, joined_at, token)
+                VALUES (?, ?, ?, ?, (SELECT id FROM token WHERE id = ?))
                 ON CONFLICT (name) DO UPDATE SET node = excluded.node,
                 address = excluded.address, token = excluded.token,
                 joined_at = excluded.joined_at

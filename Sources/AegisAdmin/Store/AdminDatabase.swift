@@ -89,8 +89,22 @@ package struct AdminDatabase: Sendable {
                     """)
         }
         migrator.registerMigration("v5 tokens for many") { try $0.execute(sql: tokenUses) }
+        migrator.registerMigration("v6 members of another admin") {
+            try $0.execute(sql: foreignMembers)
+        }
         return migrator
     }
+
+    /// Whoever takes a mesh over has not made the tokens of its members.
+    private static let foreignMembers = """
+        CREATE TABLE member (
+            node BLOB PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, address TEXT NOT NULL,
+            token BLOB REFERENCES token(id), joined_at INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO member SELECT node, name, address, token, joined_at FROM participant;
+        DROP TABLE participant;
+        ALTER TABLE member RENAME TO participant;
+        """
 
     /// Which nodes have used a token. A participant's key may change: what the founders signed
     /// stays under the key that signed.

@@ -25,7 +25,7 @@ package enum PeerRefusal: Error, Hashable, Sendable {
 /// (PROTOCOL.md §4.3).
 package struct PeerRegistry: Sendable {
     package private(set) var roster: Roster?
-    package var observers: Set<NodeID>
+    package private(set) var observers: Set<NodeID>
     package var joiners: Set<NodeID>
     private let bindings: BindingMemory
 
@@ -57,12 +57,14 @@ package struct PeerRegistry: Sendable {
         return role
     }
 
-    /// The next roster. What is known of nodes that are gone is forgotten; their connections are
-    /// to be closed: the nodes returned.
-    package mutating func replace(roster: Roster) -> [NodeID] {
-        let gone = (self.roster?.members ?? []).map(\.node)
-            .filter { roster.member($0) == nil }
+    /// The next roster, and who observes. What is known of nodes that are gone is forgotten; their
+    /// connections are to be closed: the nodes returned.
+    package mutating func replace(roster: Roster, observers: Set<NodeID>) -> [NodeID] {
+        let gone =
+            (self.roster?.members ?? []).map(\.node).filter { roster.member($0) == nil }
+            + self.observers.subtracting(observers)
         self.roster = roster
+        self.observers = observers
         let departed = gone.filter { role(of: $0) == nil }
         bindings.forget(departed)
         return departed

@@ -7,13 +7,16 @@ import AegisTransport
 import NIOCore
 import NIOPosix
 
-/// `aegis-node leave` and `aegis-node move`: what a node asks of the mesh for itself, signed with
+/// `aegis-node leave`, `move` and `approve-admin`: what a node asks of the mesh for itself, signed with
 /// its own key. It is spread by whoever takes it, and decided by the quorum.
 package struct MembershipAct: Sendable {
     package enum Wish: Sendable {
         case leave
         /// host:port that the others dial from then on.
         case move(to: String)
+        /// Another admin: the file that `aegis-admin adopt` has written, and the key that its owner
+        /// has told, or how it begins.
+        case approveAdmin(consent: String, key: String)
     }
 
     private let directory: NodeDirectory
@@ -21,8 +24,18 @@ package struct MembershipAct: Sendable {
 
     package init(_ directory: NodeDirectory) { self.directory = directory }
 
+    /// What has been decided when `ask` returns.
+    package struct Outcome: Sendable {
+        /// The mesh's admin's key.
+        package let admin: String
+        /// Words for the wanted admin, and how many it takes.
+        package let approvals: Int
+        package let quorum: Int
+    }
+
     /// Returns once a quorum has decided it.
-    package func ask(_ wish: Wish) async throws {
+    @discardableResult
+    package func ask(_ wish: Wish) async throws -> Outcome {
         let identityDirectory = try directory.identityDirectory()
         let identity = try identityDirectory.key()
         let (rules, chain) = try Self.chain(of: directory)
@@ -30,10 +43,18 @@ package struct MembershipAct: Sendable {
             switch wish {
             case .leave: .leave(identity.publicKey)
             case .move(let address): .moveAddress(identity.publicKey, address)
+            case .approveAdmin(let consent, let key):
+                .approveAdmin(
+                    identity.publicKey,
+                    try AdminSuccession.replacement(
+                        consent, key: key, mesh: rules.mesh, admin: chain.admin))
             }
         let command = Command(
             mesh: rules.mesh, sequence: 0, expiresAt: UInt64(Int64.max),
             action: .membership(change))
+        if case .approveAdmin = change, Self.isDone(change, in: chain) {
+            return Self.outcome(of: change, in: chain)
+        }
         if let refusal = chain.refusal(
             of: command, mesh: rules.mesh, at: MachineClock.wallMilliseconds)
         {
@@ -41,7 +62,8 @@ package struct MembershipAct: Sendable {
         }
         let envelope = EnvelopeSigner(identity).sign(.command, command.payload)
         guard try !directory.isRunning else {
-            return try await ask(through: identityDirectory, envelope, change)
+            return Self.outcome(
+                of: change, in: try await ask(through: identityDirectory, envelope, change))
         }
         let lock = try ProcessLock(directory: directory.path)
         defer { withExtendedLifetime(lock) {} }
@@ -54,26 +76,36 @@ package struct MembershipAct: Sendable {
         ).issue()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let client = MeshClient(identity: leaf, eventLoopGroup: group)
-        let result: Result<Void, any Error>
+        let result: Result<ChainState, any Error>
         do {
             result = .success(
                 try await deliver(envelope, client, rules: rules, chain: chain, change))
         } catch { result = .failure(error) }
         await client.shutdown()
         try? await group.shutdownGracefully()
-        try result.get()
+        return Self.outcome(of: change, in: try result.get())
+    }
+
+    private static func outcome(of change: MembershipChange, in state: ChainState) -> Outcome {
+        var approvals = 0
+        if case .approveAdmin(_, let replacement) = change {
+            approvals = state.approvals(of: replacement.new).count
+        }
+        return Outcome(
+            admin: state.admin.text, approvals: approvals, quorum: state.roster.quorum)
     }
 
     /// By the node that runs in this folder.
     private func ask(
         through folder: IdentityDirectory, _ envelope: SignedEnvelope, _ change: MembershipChange
-    ) async throws {
+    ) async throws -> ChainState {
         try folder.write(OwnerDesk.requestName, envelope.bytes)
         defer { try? folder.remove(OwnerDesk.requestName) }
         let clock = ContinuousClock()
         let end = clock.now + Self.decisionWithin
         while clock.now < end {
-            if Self.isDone(change, in: try Self.chain(of: directory).1) { return }
+            let state = try Self.chain(of: directory).1
+            if Self.isDone(change, in: state) { return state }
             try await Task.sleep(for: .milliseconds(300))
         }
         throw NodeError.membershipRefused("the mesh has not decided within a minute")
@@ -134,7 +166,7 @@ package struct MembershipAct: Sendable {
     private func deliver(
         _ envelope: SignedEnvelope, _ client: MeshClient, rules: MeshRules, chain: ChainState,
         _ change: MembershipChange
-    ) async throws {
+    ) async throws -> ChainState {
         let others = chain.roster.entries.filter { .node($0.node) != change.author }
         var taken = 0
         for entry in others {
@@ -158,14 +190,14 @@ package struct MembershipAct: Sendable {
                         bytesMax: CommitList.bytesMax)
                 else {
                     // Whoever has left is let in no longer.
-                    if case .leave = change, await isGone(client, entry.node) { return }
+                    if case .leave = change, await isGone(client, entry.node) { return state }
                     continue
                 }
                 for record in try CommitList.decode(body) {
                     state = try rules.verify(record, extending: state).state
                 }
             }
-            if Self.isDone(change, in: state) { return }
+            if Self.isDone(change, in: state) { return state }
             try await Task.sleep(for: .milliseconds(300))
         }
         throw NodeError.membershipRefused("the mesh has not decided within a minute")
@@ -188,6 +220,9 @@ package struct MembershipAct: Sendable {
         case .leave(let node): state.roster.member(node) == nil
         case .moveAddress(let node, let address):
             state.roster.member(node)?.address == address
+        case .approveAdmin(let node, let replacement):
+            state.admin == replacement.new
+                || state.approvals(of: replacement.new).contains(node)
         default: false
         }
     }

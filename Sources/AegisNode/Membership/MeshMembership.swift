@@ -26,13 +26,14 @@ final class MeshMembership: Sendable {
             State(
                 chain: chain,
                 registry: PeerRegistry(
-                    roster: chain.roster, observers: [rules.admin], bindings: bindings)))
+                    roster: chain.roster, observers: [chain.admin], bindings: bindings)))
     }
 
     var chain: ChainState { state.withLock { $0.chain } }
     var roster: Roster { state.withLock { $0.chain.roster } }
     func name(of node: NodeID) -> String {
-        node == rules.admin ? "admin" : roster.name(of: node) ?? node.short
+        let chain = chain
+        return node == chain.admin ? "admin" : chain.roster.name(of: node) ?? node.short
     }
 
     /// Members are let in; while a token is out, so is whoever may come with it, to the join
@@ -56,13 +57,14 @@ final class MeshMembership: Sendable {
         state.withLock { $0.onRemoval = body }
     }
 
-    /// A decision is on the disk. The members where they are others than before.
+    /// A decision is on the disk. The members where they, or the admin, are others than before.
     func adopt(_ chain: ChainState) -> [RosterEntry]? {
         let (members, gone, onRemoval) = state.withLock { state in
-            let isChanged = state.chain.rosterDigest != chain.rosterDigest
+            let isChanged =
+                state.chain.rosterDigest != chain.rosterDigest || state.chain.admin != chain.admin
             state.chain = chain
             guard isChanged else { return ([RosterEntry]?.none, [NodeID](), state.onRemoval) }
-            let gone = state.registry.replace(roster: chain.roster)
+            let gone = state.registry.replace(roster: chain.roster, observers: [chain.admin])
             state.newcomers.removeAll { chain.roster.member($0) != nil }
             return (chain.roster.members, gone, state.onRemoval)
         }

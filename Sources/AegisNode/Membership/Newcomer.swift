@@ -60,7 +60,7 @@ final class Newcomer {
         _ entry: RosterEntry, to directory: String, _ configuration: NodeConfiguration,
         acceptor: AdminLink
     ) throws {
-        guard state.roster.member(acceptor.peer.node) != nil || acceptor.peer.node == rules.admin
+        guard state.roster.member(acceptor.peer.node) != nil || acceptor.peer.node == state.admin
         else {
             throw NodeError.joinRefused(
                 code: "not-a-member", detail: "\(acceptor.address) is no member of this mesh")

@@ -84,9 +84,6 @@ package struct Replacing: Sendable {
         guard genesis.digest == token.founding, genesis.mesh == token.mesh else {
             throw NodeError.join(.otherMeshThanTheToken(genesis.mesh, token: token.mesh))
         }
-        guard genesis.founding.statement.admin == link.peer.node else {
-            throw NodeError.join(.acceptorIsNotTheAdmin(link.peer.node))
-        }
         let consent = KeySuccession.replacement(
             of: answer.old, by: identity, in: genesis.mesh
         ).consent

@@ -147,12 +147,14 @@ package struct AuditVerify: AsyncParsableCommand {
     package var head: String?
     @Option(help: "A folder with the mesh's genesis and commits.", completion: .directory)
     package var evidence: String?
+    @Option(help: "With --evidence: the key of the admin whose log it is, if not of today's.")
+    package var admin: String?
     @Option(help: "text, json or yaml.") package var output: OutputFormat = .text
 
     package init() {}
 
     package func run() throws {
-        let witnesses = try evidence.map { try AuditEvidence.witnesses(in: $0) }
+        let witnesses = try evidence.map { try AuditEvidence.witnesses(in: $0, of: admin) }
         let finding = try Self.verify(files, head: head, witnesses: witnesses ?? [])
         if output == .text {
             Console.write(Self.text(finding, isCompared: witnesses != nil))

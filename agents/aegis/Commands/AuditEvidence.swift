@@ -18,8 +18,10 @@ package enum AuditEvidence {
     }
 
     /// The heads of the audit log that a quorum of the mesh has signed, every signature checked
-    /// from the genesis on.
-    package static func witnesses(in path: String) throws -> [AuditWitnessView] {
+    /// from the genesis on. Of the mesh's admin, or an earlier one whose key begins with `admin`.
+    package static func witnesses(
+        in path: String, of admin: String? = nil
+    ) throws -> [AuditWitnessView] {
         let genesis: Genesis
         do {
             genesis = try GenesisVerifier().verify(
@@ -31,7 +33,7 @@ package enum AuditEvidence {
             founding: genesis.founding.statement, genesis: genesis.statement,
             cryptography: Libsodium())
         var state = rules.initialState
-        var witnesses: [AuditWitnessView] = []
+        var witnesses: [(admin: NodeID, head: AuditWitnessView)] = []
         for height in 1... {
             let file = "\(path)/certificates/\(height).cbor"
             guard FileManager.default.fileExists(atPath: file) else { break }
@@ -43,14 +45,15 @@ package enum AuditEvidence {
                 throw Failure(.failure, "\(file) proves nothing: \(error)")
             }
             for case .witness(let head) in commit.commands.map(\.action) {
-                witnesses.append(
-                    AuditWitnessView(
-                        sequence: Int64(clamping: head.records), digest: head.digest.description,
-                        height: commit.header.height))
+                let view = AuditWitnessView(
+                    sequence: Int64(clamping: head.records), digest: head.digest.description,
+                    height: commit.header.height)
+                witnesses.append((state.admin, view))
             }
             state = commit.state
         }
-        return witnesses
+        let wanted = admin ?? state.admin.text
+        return witnesses.filter { $0.admin.text.hasPrefix(wanted) }.map(\.head)
     }
 
     private static func bytes(_ path: String) throws(Failure) -> [UInt8] {

@@ -41,7 +41,7 @@ enum MembershipRoutes {
                         : []),
                 example: .object([:]), required: false),
             answer: .init(202, type: "", "The mesh is being asked."),
-            problems: [.meshOpen, .notFound, .notReady],
+            problems: [.meshOpen, .notFound, .notReady, .notTheAdmin],
             handler: { desks, call in
                 let node = try await desks.runs.member(call.parameter("member"))
                 try await desks.runs.ask(

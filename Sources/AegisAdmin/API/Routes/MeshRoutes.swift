@@ -130,7 +130,9 @@ enum MeshRoutes {
                         standard: ""),
                 ]), example: .object(["name": "north", "expires_seconds": .integer(3_600)])),
             answer: .init(201, .named("JoinTokenCreated"), "The token."),
-            problems: [.nameTaken, .meshFounded, .meshOpen, .notFound, .notReady, .unfit],
+            problems: [
+                .nameTaken, .meshFounded, .meshOpen, .notFound, .notReady, .notTheAdmin, .unfit,
+            ],
             handler: create),
         Route(
             .get, "/api/v1/join-tokens/{token}", .readTokens, tag: "join tokens",
@@ -143,7 +145,7 @@ enum MeshRoutes {
             .delete, "/api/v1/join-tokens/{token}", .manageTokens, tag: "join tokens",
             "Revoke a token that is not used up",
             answer: .init(204, type: "", "It can't be used any more."),
-            problems: [.notFound, .tokenUsed],
+            problems: [.notFound, .notTheAdmin, .tokenUsed],
             handler: { desks, call in
                 let token = try await desks.tokenView(call.parameter("token"), now: call.now)
                 guard token.state != .used, let id = Hexadecimal.decode(token.id),
@@ -268,7 +270,8 @@ extension Desks {
         return MeshView(
             mesh: statement.mesh.description, name: statement.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
-            admin: statement.admin.text, participants: now?.count ?? participants.count,
+            admin: (chain?.state.admin ?? statement.admin).text,
+            participants: now?.count ?? participants.count,
             waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
             quorum: now?.quorum, faultTolerance: now?.faultTolerance,
             strictThree: statement.policy.strictThree,

@@ -36,7 +36,7 @@ enum RunRoutes {
             query: [.init("start", .boolean, "false keeps it as a draft.")],
             body: .init(RunSchema.request, example: RunSchema.example),
             answer: .init(201, .named("Run"), "It is submitted."),
-            problems: [.unfit, .nameTaken, .meshOpen, .runActive, .datasetRetired],
+            problems: [.unfit, .nameTaken, .meshOpen, .notTheAdmin, .runActive, .datasetRetired],
             handler: { desks, call in
                 let run = try await desks.runs.submit(
                     call.body, asDraft: call.query["start"] == "false", by: call.principal.name,
@@ -60,7 +60,7 @@ enum RunRoutes {
             .post, "/api/v1/runs/{run}/start", .submitRun, tag: "runs", "Start a draft",
             body: .init(.object([]), example: .object([:]), required: false),
             answer: .init(202, .named("Run"), "The mesh is being asked."),
-            problems: [.notFound, .runStarted, .runActive, .meshOpen],
+            problems: [.notFound, .notTheAdmin, .runStarted, .runActive, .meshOpen],
             handler: { desks, call in
                 try .json(
                     try await desks.runs.start(call.parameter("run"), now: call.now), status: 202)
@@ -75,7 +75,7 @@ enum RunRoutes {
                         "Committed with the stop.")
                 ]), example: .object(["reason": "wrong data set"])),
             answer: .init(202, .named("Run"), "The mesh is being asked."),
-            problems: [.notFound, .runEnded, .notReady],
+            problems: [.notFound, .notTheAdmin, .runEnded, .notReady],
             handler: { desks, call in
                 let reason = call.text("reason") ?? ""
                 guard reason.utf8.count <= Limits.nameBytesMax else {

@@ -1,0 +1,35 @@
+import AegisCore
+import AegisCrypto
+import AegisIdentity
+import AegisProtocol
+import FoundationEssentials
+
+/// What a participant's owner agrees to with `aegis-node approve-admin`: the key that is to be the
+/// mesh's admin, by its own consent.
+enum AdminSuccession {
+    /// `path` is the file that `aegis-admin adopt` wrote. `key` is what its owner said by another
+    /// way than that file: the whole key, or at least its first 16 characters.
+    static func replacement(
+        _ path: String, key: String, mesh: MeshID, admin: NodeID
+    ) throws(NodeError) -> KeyReplacement {
+        guard let consent = FileManager.default.contents(atPath: path).map(Array.init) else {
+            throw .adminRefused("\(path) can't be read")
+        }
+        guard let envelope = try? SignedEnvelope(parsing: consent),
+            let verified = try? EnvelopeVerifier().verify(consent, as: .keyConsent),
+            let statement = try? KeyConsent(payload: verified.payload),
+            statement.new == verified.sender
+        else { throw .adminRefused("\(path) is no admin's consent, or is damaged") }
+        guard statement.mesh == mesh else {
+            throw .adminRefused("\(path) is for another mesh, \(statement.mesh)")
+        }
+        guard key.count >= 16, statement.new.text.hasPrefix(key.lowercased()) else {
+            throw .adminRefused("\(path) is of another key than --key: \(statement.new)")
+        }
+        guard statement.new != admin else { throw .adminRefused("this key is the admin already") }
+        guard statement.old == admin else {
+            throw .adminRefused("it is to replace \(statement.old), but the admin is \(admin)")
+        }
+        return KeyReplacement(old: statement.old, new: statement.new, consent: envelope)
+    }
+}
