@@ -46,8 +46,7 @@ package struct AdminNode: Sendable {
         let now = Timestamp.now()
         let tls = try TLSIdentity.issue(
             for: folder.identity, mesh: folder.mesh, sequence: now, now: now / 1_000)
-        let database = try AdminDatabase(path: folder.databasePath)
-        if let genesis = try folder.adoptedGenesis() { try database.adopt(genesis) }
+        let database = try folder.openDatabase()
         let desk = FoundingDesk(
             database: database, founding: folder.founding, admin: folder.identity.publicKey,
             tls: tls)

@@ -224,6 +224,7 @@ package actor MeshObserver {
             observed?.former = try await database.formerNames()
         }
         observed?.state = commit.state
+        note(commit.state, after: state)
         logger.info(
             "commit observed",
             metadata: [
@@ -231,6 +232,26 @@ package actor MeshObserver {
                 "round": "\(commit.header.round)", "view": "\(commit.view)",
                 "peer": "\(node.name)",
             ])
+    }
+
+    /// Whoever runs this admin should hear that others want another one.
+    private func note(_ state: ChainState, after before: ChainState) {
+        if state.admin != before.admin {
+            logger.warning(
+                "the participants have made another key the admin's",
+                metadata: ["admin": "\(state.admin)", "before": "\(before.admin)"])
+        } else if let word = state.adminApprovals.last,
+            state.adminApprovals != before.adminApprovals
+        {
+            logger.warning(
+                "a participant wants another admin",
+                metadata: [
+                    "peer": "\(observed?.name(of: word.node) ?? word.node.short)",
+                    "admin": "\(word.admin)",
+                    "words": "\(state.approvals(of: word.admin).count)",
+                    "quorum": "\(state.roster.quorum)",
+                ])
+        }
     }
 
     private func records(

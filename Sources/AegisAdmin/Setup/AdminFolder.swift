@@ -206,10 +206,13 @@ package struct AdminFolder: Sendable {
         return verified?.sender == node
     }
 
-    /// Of a mesh that was there before this admin.
-    func adoptedGenesis() throws -> [UInt8]? {
-        guard directory.has(Self.genesisName) else { return nil }
-        return try directory.read(Self.genesisName)
+    /// With the genesis of the mesh, where that was there before this admin.
+    func openDatabase() throws -> AdminDatabase {
+        let database = try AdminDatabase(path: databasePath)
+        if directory.has(Self.genesisName) {
+            try database.adopt(try directory.read(Self.genesisName))
+        }
+        return database
     }
 
     /// As the file says now.

@@ -7,8 +7,8 @@ import AegisTransport
 import NIOCore
 import NIOPosix
 
-/// `aegis-node leave`, `move` and `approve-admin`: what a node asks of the mesh for itself, signed with
-/// its own key. It is spread by whoever takes it, and decided by the quorum.
+/// `aegis-node leave`, `move` and `approve-admin`: what a node asks of the mesh for itself, signed
+/// with its own key. It is spread by whoever takes it, and decided by the quorum.
 package struct MembershipAct: Sendable {
     package enum Wish: Sendable {
         case leave
