@@ -1,15 +1,17 @@
-import AegisCore
+package import AegisCore
 import AegisCrypto
 import AegisIdentity
-import AegisProtocol
+package import AegisProtocol
 import FoundationEssentials
 
 /// What a participant's owner agrees to with `aegis-node approve-admin`: the key that is to be the
 /// mesh's admin, by its own consent.
-enum AdminSuccession {
+package enum AdminSuccession {
+    private static let keyCharactersMin = 16
+
     /// `path` is the file that `aegis-admin adopt` wrote. `key` is what its owner said by another
     /// way than that file: the whole key, or at least its first 16 characters.
-    static func replacement(
+    package static func replacement(
         _ path: String, key: String, mesh: MeshID, admin: NodeID
     ) throws(NodeError) -> KeyReplacement {
         guard let consent = FileManager.default.contents(atPath: path).map(Array.init) else {
@@ -23,8 +25,12 @@ enum AdminSuccession {
         guard statement.mesh == mesh else {
             throw .adminRefused("\(path) is for another mesh, \(statement.mesh)")
         }
-        guard key.count >= 16, statement.new.text.hasPrefix(key.lowercased()) else {
-            throw .adminRefused("\(path) is of another key than --key: \(statement.new)")
+        guard key.count >= keyCharactersMin else {
+            throw .adminRefused("--key has fewer than \(keyCharactersMin) characters")
+        }
+        // Without saying which: it is to come by another way than the file.
+        guard statement.new.text.hasPrefix(key.lowercased()) else {
+            throw .adminRefused("\(path) is of another key than --key")
         }
         guard statement.new != admin else { throw .adminRefused("this key is the admin already") }
         guard statement.old == admin else {
