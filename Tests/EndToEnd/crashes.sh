@@ -58,7 +58,7 @@ finds_damage() {
     rm -rf "$copy"
     cp -a "$(node_dir north)" "$copy"
     # What a kill leaves half-written has no digest to break.
-    file=$(find "$copy" -path "$1" -type f ! -name '*.partial' | sort | head -n 1)
+    file=$(find "$copy" -path "$1" -type f ! -name '*.partial' | sort | sed -n 1p)
     python3 - "$file" <<'END'
 import sys
 with open(sys.argv[1], "r+b") as file:

@@ -133,7 +133,7 @@ done
 documented_commands() {
     local out=$work/$part/documented head
     mkdir "$out"
-    head=$(aegis privacy ledger show "$(node_dir north)" | sed -n 's/^ *head //p' | head -n 1)
+    head=$(aegis privacy ledger show "$(node_dir north)" | sed -n 's/^ *head //p' | sed -n 1p)
     {
         echo 'set -euxo pipefail'
         awk '/^```/ {
