@@ -34,7 +34,7 @@ guard
     let noise = ClippedSumNoise(
         noise: .exact, noiseMultiplier: 1.5, clipNorm: 1, count: count, expectedBatch: 256,
         microBatch: 256)
-else { fatalError("no grid for the exact generator") }
+else { preconditionFailure("constants that have a grid") }
 let exact = rate(count: count, repetitions: 10) {
     var bits = generator
     noise.addNoise(to: $0, using: &bits)

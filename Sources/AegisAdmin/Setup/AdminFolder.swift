@@ -54,7 +54,7 @@ package struct AdminFolder: Sendable {
     }
 
     /// The new key's word that it takes the place of a mesh's admin, where it has to.
-    static let consentName = "consent.cose"
+    private static let consentName = "consent.cose"
     private static let genesisName = "genesis.cbor"
     private static let settingsName = "admin.json"
     private static let authorityName = "ca/ca.pem"

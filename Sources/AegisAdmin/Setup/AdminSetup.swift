@@ -31,10 +31,12 @@ package enum AdminSetup {
         guard let bytes = FileManager.default.contents(atPath: genesis) else {
             throw SetupError.genesis("\(genesis) can't be read")
         }
-        let old = replaces.map { NodeID(text: $0) }
-        if let replaces, old == .some(nil) { throw SetupError.invalidKey(replaces) }
+        let old = try replaces.map { text in
+            guard let key = NodeID(text: text) else { throw SetupError.invalidKey(text) }
+            return key
+        }
         let made = try AdminFolder.adopt(
-            at: directory, genesis: Array(bytes), replacing: old?.flatMap(\.self),
+            at: directory, genesis: Array(bytes), replacing: old,
             AdminSettings(api: api, listen: listen), passphrase: passphrase, now: now)
         return (made.admin.text, made.passphrase)
     }

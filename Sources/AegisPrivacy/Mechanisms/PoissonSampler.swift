@@ -10,6 +10,7 @@ package struct PoissonSampler: Sendable {
     package let recordCount: Int
     package private(set) var steps = 0
     private let mechanism: SampledGaussian
+
     /// Nil unless 0 ≤ q ≤ 1, 0 ≤ σ ≤ 10⁹ and the data set can be indexed. The sampler carries σ
     /// so that its event says all that the accountant needs.
     package init?(samplingRate: Double, noiseMultiplier: Double, recordCount: Int) {
