@@ -96,12 +96,14 @@ package struct MeshView: Codable, Sendable, Equatable {
     package var fork: String?
     /// The last final height that was seen.
     package var final: FinalityView?
+    /// What participants want without the admin, and isn't decided.
+    package var motions: [MotionView]
 
     package init(
         mesh: String, name: String, state: State, admin: String, participants: Int,
         waitingFor: [String], quorum: Int?, faultTolerance: Int?, strictThree: Bool,
         viewTimeoutMilliseconds: UInt64, height: UInt64, genesisDigest: String?, fork: String?,
-        final: FinalityView? = nil
+        final: FinalityView? = nil, motions: [MotionView] = []
     ) {
         self.mesh = mesh
         self.name = name
@@ -117,6 +119,24 @@ package struct MeshView: Codable, Sendable, Equatable {
         self.genesisDigest = genesisDigest
         self.fork = fork
         self.final = final
+        self.motions = motions
+    }
+}
+
+/// What a participant has given its word for: with a quorum's words it is carried.
+package struct MotionView: Codable, Sendable, Equatable {
+    package var id: String
+    /// What it would do.
+    package var motion: String
+    /// The names of those who are for it, and how many it takes.
+    package var words: [String]
+    package var quorum: Int
+
+    package init(id: String, motion: String, words: [String], quorum: Int) {
+        self.id = id
+        self.motion = motion
+        self.words = words
+        self.quorum = quorum
     }
 }
 

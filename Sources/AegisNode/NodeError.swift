@@ -18,6 +18,8 @@ package enum NodeError: Error, Sendable {
     /// What the admin answered: its problem's type and words.
     case joinRefused(code: String, detail: String)
     case adminUnreachable(String, reason: String)
+    /// Who listens there knows no reason to speak with this node.
+    case notLetIn(String)
     /// What listens there is not of the mesh that the token or the earlier join names.
     case adminNotAuthentic(String, PeerCertificateError)
     /// The genesis that was closed does not have this node as it joined.
@@ -27,6 +29,8 @@ package enum NodeError: Error, Sendable {
     case membershipRefused(String)
     /// What this node's owner was to agree to.
     case adminRefused(String)
+    /// What this node's owner wants the mesh to decide can't be said.
+    case motionRefused(String)
     /// The new key is on the disk, and the running node goes on asking.
     case keyChangeUndecided(NodeID)
     case slice(String)
@@ -101,6 +105,12 @@ package struct FailureReport: Sendable {
                 "no answer from the admin at \(address): \(reason)",
                 "check --admin (its mesh listener, not its API) and that aegis-admin runs"
             )
+        case .notLetIn(let address):
+            (
+                "\(address) does not let this node in: it knows of no token that is open",
+                "a token opens once the mesh has decided it, and ends with its time and its uses; "
+                    + "try again in a moment, or ask for another"
+            )
         case .adminNotAuthentic(let address, let reason):
             (
                 "what listens at \(address) is not this mesh's admin: \(reason)",
@@ -111,7 +121,20 @@ package struct FailureReport: Sendable {
                 "the mesh was founded without this node",
                 "ask the admin for a way to join the running mesh"
             )
-        case .membershipRefused(let reason): ("the mesh does not take this: \(reason)", nil)
+        case .membershipRefused, .motionRefused, .adminRefused, .keyChangeUndecided:
+            decisionWords(error)
+        case .genesisRefused(let error): ("the genesis is not acceptable: \(error)", nil)
+        case .slice(let text): ("--slice \(text) is not I/N with 0 <= I < N", nil)
+        }
+    }
+
+    /// Of what the mesh decides about its members.
+    private static func decisionWords(_ error: NodeError) -> (String, String?) {
+        switch error {
+        case .membershipRefused(let reason):
+            ("the mesh does not take this: \(reason)", "who is what: aegis mesh members")
+        case .motionRefused(let reason):
+            (reason, "aegis-node motion list shows what is open and how far it is")
         case .adminRefused(let reason):
             (
                 "this admin is not approved: \(reason)",
@@ -122,8 +145,7 @@ package struct FailureReport: Sendable {
                 "the mesh has not decided within 90 s that this node is \(node.short) from now on",
                 "the running node goes on asking and then changes by itself; its log says more"
             )
-        case .genesisRefused(let error): ("the genesis is not acceptable: \(error)", nil)
-        case .slice(let text): ("--slice \(text) is not I/N with 0 <= I < N", nil)
+        default: ("\(error)", nil)
         }
     }
 

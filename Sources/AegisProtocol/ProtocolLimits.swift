@@ -60,6 +60,10 @@ package enum ProtocolLimits {
     package static let lookBackFactor = 8
     /// K: rounds without a sign of a participant after which it has no vote any more (§2.10).
     package static let absentRoundsMax = 20
+    /// Motions that one participant has given its word for, and how long a word counts, by
+    /// committed time: nobody is held to what it wanted long ago.
+    package static let wordsMax = 8
+    package static let wordMilliseconds: UInt64 = 7 * 86_400_000
     /// Heights whose co-signatures are still collected (§2.8).
     package static let unfinishedMax = 16
 }

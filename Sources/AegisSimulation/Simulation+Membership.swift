@@ -12,9 +12,20 @@ struct Wish {
         case suspend(Int)
         case resume(Int)
         case rotate(Int)
-        case approveAdmin(Int)
+        /// Of one founder.
+        case word(Int, Matter)
+        case takeBack(Int, Matter)
         /// Of an intruder: refused, so nobody waits for it.
         case intrude(SignedEnvelope)
+    }
+
+    /// What participants want without the admin.
+    enum Matter {
+        case admin
+        case policy
+        case token(Int)
+        case promotion(Int)
+        case eviction(Int)
     }
 
     let kind: Kind
@@ -37,8 +48,16 @@ struct Wish {
 // Members come, go and change their keys, whatever else goes wrong.
 extension Simulation {
     mutating func scheduleWishes() {
-        var kinds: [Wish.Kind] = (0..<options.joins).flatMap {
-            [.grant($0), .join($0), .promote($0)] as [Wish.Kind]
+        let founders = nodes.indices.filter { nodes[$0].isFounder }
+        func words(_ count: Int, _ matter: Wish.Matter) -> [Wish.Kind] {
+            founders.prefix(count).map { .word($0, matter) }
+        }
+        var kinds: [Wish.Kind] = (0..<options.joins).flatMap { number -> [Wish.Kind] in
+            guard options.sponsors > 0 else {
+                return [.grant(number), .join(number), .promote(number)]
+            }
+            return [.join(number)] + words(options.sponsors, .token(number))
+                + words(options.sponsors, .promotion(number))
         }
         // Not those whose disk or process is to fail for good: they are faulty as it is.
         let reserved = options.deadForever + options.rollbacks
@@ -52,9 +71,11 @@ extension Simulation {
         next(options.evictions) { [.evict($0)] }
         next(options.suspensions) { [.suspend($0), .resume($0)] }
         next(options.rotations) { [.rotate($0)] }
-        kinds += nodes.indices.filter { nodes[$0].isFounder }.prefix(options.adminApprovals).map {
-            .approveAdmin($0)
+        next(min(1, options.evictionWords)) { node in
+            words(options.evictionWords, .eviction(node))
+                + founders.prefix(options.withdrawals).map { .takeBack($0, .eviction(node)) }
         }
+        kinds += words(options.adminApprovals, .admin) + words(options.policyWords, .policy)
         if options.intruders > 0 { kinds += intrusions(kinds) }
         for kind in kinds {
             wishes.append(Wish(kind: kind))
@@ -160,10 +181,33 @@ extension Simulation {
         case .rotate(let node):
             let id = nodes[node].id
             return command(by: id, .rotateKey(replacement(of: id, by: newKey(of: node))))
-        case .approveAdmin(let node):
-            return command(
-                by: nodes[node].id,
-                .approveAdmin(nodes[node].id, replacement(of: rules.admin, by: nextAdmin)))
+        case .word(let node, let matter):
+            return command(by: nodes[node].id, .word(nodes[node].id, motion(for: matter)))
+        case .takeBack(let node, let matter):
+            return command(by: nodes[node].id, .withdraw(nodes[node].id, motion(for: matter)))
+        }
+    }
+
+    /// The same from everybody.
+    private func motion(for matter: Wish.Matter) -> Motion {
+        switch matter {
+        case .admin: return .admin(replacement(of: rules.admin, by: nextAdmin))
+        case .policy:
+            let wasStrict = rules.initialState.roster.strictThree
+            return .policy(
+                MeshPolicy(
+                    strictThree: wasStrict != (options.participants == 3),
+                    viewTimeoutMilliseconds: 1_500, removalIntervalMilliseconds: 20_000))
+        case .token(let number):
+            return .change(
+                .grantToken(
+                    JoinGrant(
+                        tokenID: Wish.tokenID(number),
+                        tokenKey: cryptography.node(UInt8(Wish.token + number)),
+                        notAfter: UInt64(Self.epoch) + 20_000_000)))
+        case .promotion(let number):
+            return .change(.promote(cryptography.node(UInt8(Wish.newcomer + number))))
+        case .eviction(let node): return .change(.evict(nodes[node].id, reason: "moved"))
         }
     }
 
@@ -216,8 +260,7 @@ extension Simulation {
         case .promote(let number):
             let id = cryptography.node(UInt8(Wish.newcomer + number))
             if roster.contains(id) || isGone(id) { return true }
-            let join = wishes.first { if case .join(number) = $0.kind { true } else { false } }
-            return roster.member(id) == nil && (join.map { isOver($0, in: state) } ?? true)
+            return roster.member(id) == nil && isJoinOver(number, in: state)
         case .leave(let node), .evict(let node):
             // The last one stays.
             return roster.member(nodes[node].id) == nil || roster.nodes == [nodes[node].id]
@@ -231,9 +274,31 @@ extension Simulation {
             }
             return isGone(id) || roster.contains(id) && (suspension?.isFulfilled ?? true)
         case .rotate(let node): return isGone(nodes[node].id) || nodes[node].id == newKey(of: node)
-        case .approveAdmin(let node):
-            return state.admin == nextAdmin || wish.attempts > Wish.attemptsMax
-                || state.approvals(of: nextAdmin).contains(nodes[node].id)
+        case .word(let node, let matter):
+            return wish.attempts > Wish.attemptsMax || isGone(nodes[node].id)
+                || isSettled(matter, in: state)
+                || state.words(for: motion(for: matter), at: state.committedTime)
+                    .contains(nodes[node].id)
+        case .takeBack: return wish.attempts > 3
+        }
+    }
+
+    private func isJoinOver(_ number: Int, in state: ChainState) -> Bool {
+        let join = wishes.first { if case .join(number) = $0.kind { true } else { false } }
+        return join.map { isOver($0, in: state) } ?? true
+    }
+
+    /// Whether nobody need say anything any more.
+    private func isSettled(_ matter: Wish.Matter, in state: ChainState) -> Bool {
+        switch matter {
+        case .admin: return state.admin == nextAdmin
+        case .policy: return .policy(state.policy) == motion(for: matter)
+        case .token(let number): return state.granted(Wish.tokenID(number)) != nil
+        case .promotion(let number):
+            let id = cryptography.node(UInt8(Wish.newcomer + number))
+            return state.roster.contains(id) || state.retired.contains(id)
+                || state.roster.member(id) == nil && isJoinOver(number, in: state)
+        case .eviction(let node): return state.roster.member(nodes[node].id) == nil
         }
     }
 

@@ -86,7 +86,9 @@ extension Simulation {
         {
             return nil
         }
-        if isSynchronised(batch.map(\.slot)) { nodes[node].disk.synchroniseJournal() }
+        if Self.isSynchronised(batch.map(\.slot), but: setup.mutation) {
+            nodes[node].disk.synchroniseJournal()
+        }
         var inputs: [Input] = []
         for signing in batch {
             let slot = signing.slot
@@ -120,9 +122,11 @@ extension Simulation {
         return inputs
     }
 
-    /// The duty that the mutants neglect.
-    private func isSynchronised(_ slots: [SigningSlot]) -> Bool {
-        switch setup.mutation {
+    /// The duty that the mutants neglect. Static: with a `self` it would copy the simulation.
+    private static func isSynchronised(
+        _ slots: [SigningSlot], but mutation: Mutation?
+    ) -> Bool {
+        switch mutation {
         case .vote1NotDurable:
             !slots.contains { if case .vote1 = $0 { true } else { false } }
         case .vote2NotDurable:

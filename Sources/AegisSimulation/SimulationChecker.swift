@@ -33,8 +33,8 @@ struct SimulationChecker {
     /// I11: what each token may still let in, and everybody who was ever in.
     private var usesLeft: [[UInt8]: Int] = [:]
     private var everMembers: Set<NodeID>
-    /// I21: whom each participant wants as the admin.
-    var adminWords: [NodeID: NodeID] = [:]
+    /// I21: what each participant has given its word for.
+    var words: [NodeID: [Motion]] = [:]
 
     private struct SlotKey: Hashable {
         let node: NodeID
@@ -69,7 +69,12 @@ struct SimulationChecker {
     func name(_ node: Int) -> String { names[node] }
 
     /// I11, I21: tokens of an admin that was replaced let nobody in.
-    mutating func forgetTokens() { usesLeft = [:] }
+    mutating func forgetTokens(but tokens: [GrantedToken]) {
+        usesLeft = Dictionary(
+            uniqueKeysWithValues: tokens.map {
+                ($0.grant.tokenID, $0.grant.usesMax - $0.users.count)
+            })
+    }
 
     mutating func fail(_ text: String) { violation = violation ?? text }
 
@@ -178,7 +183,7 @@ struct SimulationChecker {
         }
         checkConvictions(commit.state, nodes)
         checkMembers(commit)
-        checkAdmin(commit, before)
+        checkMotions(commit, before)
         checkAbsence(commit, before.roster)
         check(commit, after: before, nodes)
         chain.append((digest, commit.state))
@@ -223,6 +228,10 @@ struct SimulationChecker {
             switch change {
             case .grantToken(let grant):
                 usesLeft[grant.tokenID] = grant.usesMax
+                continue
+            case .word(_, .change(.grantToken(let grant))):
+                // That it takes more than one is I21.
+                usesLeft[grant.tokenID] = usesLeft[grant.tokenID] ?? grant.usesMax
                 continue
             case .revokeToken(let token):
                 usesLeft[token] = 0

@@ -137,6 +137,14 @@ package struct SimulationOptions: Hashable, Sendable {
     package var adminSilence = 0
     /// Founders that want another admin.
     package var adminApprovals = 0
+    /// Founders that let newcomers in by their words: no admin grants tokens or promotes.
+    package var sponsors = 0
+    /// Founders that want another policy.
+    package var policyWords = 0
+    /// Founders that want one of them evicted.
+    package var evictionWords = 0
+    /// Founders that take their word for that back.
+    package var withdrawals = 0
 
     package init() {}
 
@@ -146,7 +154,9 @@ package struct SimulationOptions: Hashable, Sendable {
     package var tolerance: Int { (max(1, participants - removals) - 1) / 3 }
 
     /// Participants that may be without a vote at the end, for no fault of theirs.
-    private var removals: Int { leaves + evictions + suspensions }
+    private var removals: Int {
+        leaves + evictions + suspensions + (evictionWords > 0 ? 1 : 0)
+    }
 
     /// The largest m of a run that can go on when every faulty participant is evicted.
     var updatesMost: Int {
@@ -188,6 +198,8 @@ package struct SimulationOptions: Hashable, Sendable {
         ("selectivity", \.selectivity), ("resending", \.resending),
         ("otherMesh", \.otherMesh), ("hostileAdminInterval", \.hostileAdminInterval),
         ("adminSilence", \.adminSilence), ("adminApprovals", \.adminApprovals),
+        ("sponsors", \.sponsors), ("policyWords", \.policyWords),
+        ("evictionWords", \.evictionWords), ("withdrawals", \.withdrawals),
     ]
 
     /// Those whose removal makes a failure simpler; the others say what mesh it is.
@@ -202,7 +214,7 @@ package struct SimulationOptions: Hashable, Sendable {
         "lyingDisks", "rottenDisks", "syncErrors", "fullDiskInterval", "stormInterval", "clones",
         "clogInterval", "bulkSlowness", "driftPerMillion", "evidenceSpam", "syncPoison",
         "selectivity", "resending", "otherMesh", "hostileAdminInterval", "adminSilence",
-        "adminApprovals",
+        "adminApprovals", "sponsors", "policyWords", "evictionWords", "withdrawals",
     ]
 }
 

@@ -82,6 +82,8 @@ extension Event {
                         + roster.associates.map { "\($0.entry.name) (\($0.standing))" }
                         .joined(separator: " "))
         case .adminChanged(let admin): "has another admin, \(admin.short)"
+        case .policyChanged(let policy):
+            "holds itself to another policy: \(policy.words)"
         case .votes(let isVoting): isVoting ? "votes from here on" : "votes no longer"
         case .silenced(let height): "signs nothing through height \(height)"
         case .forked(let height): "sees a fork at \(height)"

@@ -13,10 +13,15 @@ struct AdminSuccessionTests {
     ) throws {
         let replacement = stage.replacement(of: old ?? stage.admin, by: admin)
         let node = stage.ids[index]
-        try stage.settle(stage.command(by: node, .approveAdmin(node, replacement)))
+        try stage.settle(stage.command(by: node, .word(node, .admin(replacement))))
     }
 
     private func state(_ stage: Stage) -> ChainState { stage.participants[0].chain }
+
+    private func words(_ stage: Stage, for admin: NodeID) throws -> [NodeID] {
+        let motion = Motion.admin(stage.replacement(of: stage.admin, by: admin))
+        return state(stage).words(for: motion, at: state(stage).committedTime)
+    }
 
     @Test(
         "the word of a quorum makes another admin, one less does not",
@@ -26,12 +31,12 @@ struct AdminSuccessionTests {
         let next = try Self.next()
         for index in 0..<needed {
             #expect(state(stage).admin == stage.admin)
-            #expect(state(stage).approvals(of: next).count == index)
+            #expect(try words(stage, for: next).count == index)
             try approve(&stage, index, next)
         }
         for participant in stage.participants {
             #expect(participant.chain.admin == next)
-            #expect(participant.chain.adminApprovals.isEmpty)
+            #expect(participant.chain.words.isEmpty)
             #expect(participant.chain.retired == [stage.admin])
         }
     }
@@ -67,13 +72,13 @@ struct AdminSuccessionTests {
         try approve(&stage, 0, first)
         try approve(&stage, 1, first)
         try approve(&stage, 1, first)
-        #expect(state(stage).approvals(of: first) == [stage.ids[0], stage.ids[1]])
+        #expect(try words(stage, for: first) == [stage.ids[0], stage.ids[1]])
         // It thinks otherwise.
         try approve(&stage, 1, second)
-        #expect(state(stage).approvals(of: first) == [stage.ids[0]])
-        #expect(state(stage).approvals(of: second) == [stage.ids[1]])
+        #expect(try words(stage, for: first) == [stage.ids[0]])
+        #expect(try words(stage, for: second) == [stage.ids[1]])
         try stage.settle(.suspend(stage.ids[0], reason: "rests"))
-        #expect(state(stage).approvals(of: first).isEmpty)
+        #expect(try words(stage, for: first).isEmpty)
         let height = state(stage).height
         try approve(&stage, 0, first)
         #expect(state(stage).height == height && state(stage).admin == stage.admin)
@@ -89,20 +94,20 @@ struct AdminSuccessionTests {
         let forged = KeyReplacement(
             old: stage.admin, new: next,
             consent: stage.cryptography.sign(.keyConsent, from: node, payload: consent.payload))
-        try stage.settle(stage.command(by: node, .approveAdmin(node, forged)))
+        try stage.settle(stage.command(by: node, .word(node, .admin(forged))))
         // In another's name, and in the admin's own.
         let good = stage.replacement(of: stage.admin, by: next)
-        try stage.settle(stage.command(by: node, .approveAdmin(stage.ids[1], good)))
-        try stage.settle(stage.command(by: stage.admin, .approveAdmin(stage.admin, good)))
+        try stage.settle(stage.command(by: node, .word(stage.ids[1], .admin(good))))
+        try stage.settle(stage.command(by: stage.admin, .word(stage.admin, .admin(good))))
         // A member can't be the admin as well, and a stranger has no word.
         try approve(&stage, 0, stage.ids[1])
         #expect(stage.refused().last == .membership(.alreadyAMember(stage.ids[1])))
         let stranger = try Stage.node(80)
-        try stage.settle(stage.command(by: stranger, .approveAdmin(stranger, good)))
+        try stage.settle(stage.command(by: stranger, .word(stranger, .admin(good))))
         #expect(stage.refused().last == .membership(.notAParticipant(stranger)))
         try approve(&stage, 0, next, replacing: stranger)
         #expect(stage.refused().last == .membership(.notTheAdmin(stranger)))
-        #expect(state(stage).height == height && state(stage).adminApprovals.isEmpty)
+        #expect(state(stage).height == height && state(stage).words.isEmpty)
     }
 
     @Test("an admin that was replaced never comes back, nor joins")

@@ -352,7 +352,12 @@ struct MembershipTests {
             .ready(node, height: 7, tip: .zero), .leave(node),
             .rotateKey(stage.replacement(of: node, by: stage.ids[1])),
             .moveAddress(node, "host:1"),
-            .approveAdmin(node, stage.replacement(of: stage.admin, by: try Stage.node(70))),
+            .word(node, .admin(stage.replacement(of: stage.admin, by: try Stage.node(70)))),
+            .word(node, .policy(MeshPolicy(strictThree: true, removalIntervalMilliseconds: 7))),
+            .word(node, .change(.grantToken(try Stage.grant(5, usesMax: 3)))),
+            .word(node, .change(.evict(stage.ids[1], reason: "r"))),
+            .withdraw(node, .change(.promote(stage.ids[1]))),
+            .withdraw(node, .policy(MeshPolicy(viewTimeoutMilliseconds: 50))),
         ]
         for change in changes {
             let sequence: UInt64 = change.author == .admin ? 3 : 0

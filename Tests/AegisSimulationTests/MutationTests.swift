@@ -38,7 +38,7 @@ struct MutationTests {
             ("finalByFew", "mixed", ["I18"]), ("finalUnderFounders", "growing", ["I18"]),
             ("coSignUndecided", "mixed", ["I19"]),
             ("absentKept", "absent", ["I20", "I8"]), ("hastyDemotion", "absent", ["I20", "I8"]),
-            ("adminByFew", "admin-replaced", ["I22"]),
+            ("motionByFew", "motions", ["I21", "I22"]),
         ])
     func rule(name: String, scenario: String, invariants: [String]) throws {
         let breach = try #require(RuleBreaches.named.first { $0.name == name }?.breach)

@@ -22,12 +22,12 @@ adopt() {
 }
 
 approve() {
-    "$programs/aegis-node" approve-admin "$mesh_dir/next/consent.cose" --key "$next_key" \
+    "$programs/aegis-node" motion admin "$mesh_dir/next/consent.cose" --key "$next_key" \
         --dir "$(node_dir "$1")"
 }
 
 other_key_is_refused() {
-    refused_with 'another key' "$programs/aegis-node" approve-admin "$mesh_dir/next/consent.cose" \
+    refused_with 'another key' "$programs/aegis-node" motion admin "$mesh_dir/next/consent.cose" \
         --key "$(printf 'a%.0s' {1..52})" --dir "$(node_dir north)"
 }
 
@@ -65,7 +65,7 @@ newcomer_joins() {
 }
 
 old_token_is_void() {
-    refused_with 'refusedByPeer|unknown-token' "$programs/aegis-node" join --token "$1" \
+    refused_with 'knows of no token|unknown-token' "$programs/aegis-node" join --token "$1" \
         --peer "127.0.0.1:${node_ports[north]}" --dir "$work/$part/thief" \
         --listen "127.0.0.1:${node_ports[thief]}"
 }
@@ -101,7 +101,7 @@ check "a key that its owner did not tell is not approved" other_key_is_refused
 check "the first word is counted" approval_says north '1 of the 3'
 check "so is the second, and the old admin is still there" approval_says lakeside '2 of the 3'
 check "a word given twice counts once" approval_says north '2 of the 3'
-check "with the third the mesh has another admin" approval_says riverside "admin is $next_key"
+check "with the third the mesh has another admin" approval_says riverside "carried: make $next_key the admin"
 wait_until 30 "the next admin to follow the mesh" has_rounds steady 5
 check "it knows who it is, and the run of the one before" \
     eventually 30 the_admin_is "$next_key"

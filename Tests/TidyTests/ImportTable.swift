@@ -62,7 +62,8 @@ enum ImportTable {
             "AegisReport", "AegisStore", "ArgumentParser", "AsyncHTTPClient", "Crypto", "Yams",
         ]),
         "aegis-node": shell.union([
-            "AegisAPI", "AegisNode", "AegisPrivacy", "AegisTelemetry", "ArgumentParser", "Logging",
+            "AegisAPI", "AegisCore", "AegisNode", "AegisPrivacy", "AegisTelemetry",
+            "ArgumentParser", "Logging",
         ]),
         "aegis-admin": shell.union(["AegisAdmin", "AegisTelemetry", "ArgumentParser", "Logging"]),
         "aegis-sim": shell.union([

@@ -1,4 +1,5 @@
 import AegisAPI
+import AegisCore
 import ArgumentParser
 import Foundation
 import Testing
@@ -62,7 +63,7 @@ import aegis
             ("-1h", nil), ("0s", nil), ("9223372036854775807d", nil), ("", nil),
         ] as [(String, Int?)])
     func seconds(text: String, seconds: Int?) {
-        #expect(TokenCreate.seconds(text) == seconds)
+        #expect(TimeSpan.seconds(text) == seconds)
     }
 
     @Test("run stop, with a name that can't leave its path")

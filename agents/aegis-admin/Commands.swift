@@ -90,7 +90,7 @@ struct Adopt: AsyncParsableCommand {
 
               its key             \(made.admin)
               for the owners      \(dir)/consent.cose
-              they approve with   aegis-node approve-admin consent.cose --dir DIR \\
+              they approve with   aegis-node motion admin consent.cose --dir DIR \\
                                     --key \(made.admin.prefix(16))
               start the admin     aegis-admin run --dir \(dir)
               credentials         export AEGIS_CONTEXT=\(dir)/credentials/context.json

@@ -20,8 +20,7 @@ struct AegisNodeCommand: AsyncParsableCommand {
         subcommands: [
             JoinCommand.self, DatasetCommand.self, RunCommand.self, CheckCommand.self,
             EvidenceCommand.self, LeaveCommand.self, MoveCommand.self, RotateKeyCommand.self,
-            ApproveAdminCommand.self,
-            IdentityCommand.self,
+            MotionCommand.self, IdentityCommand.self,
         ])
 }
 

@@ -46,40 +46,6 @@ struct MoveCommand: AsyncParsableCommand {
     }
 }
 
-struct ApproveAdminCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "approve-admin",
-        abstract: "Give this node's word for another admin.",
-        discussion: """
-            Where the admin's key is lost or in the wrong hands, its successor makes a folder with \
-            `aegis-admin adopt` and hands consent.cose to the participants' owners. Once a quorum \
-            of them has approved, the new key is the mesh's admin: the old one is let in nowhere, \
-            its tokens are void. Each word is a decision of the mesh, for everybody to see. Have \
-            the successor tell you the key itself, not only the file.
-
-            Example:
-              aegis-node approve-admin consent.cose --key 6kq5czd2vt4jx7hb --dir north
-            """)
-
-    @OptionGroup var directory: DirectoryOption
-    @Argument(help: "The file consent.cose of the next admin's folder.")
-    var consent: String
-    @Option(help: "The next admin's key as its owner told it; at least the first 16 characters.")
-    var key: String
-
-    func run() async throws {
-        try await reportingFailure {
-            let outcome = try await MembershipAct(NodeDirectory(directory.dir)).ask(
-                .approveAdmin(consent: consent, key: key))
-            if outcome.admin.hasPrefix(key.lowercased()) {
-                print("the mesh's admin is \(outcome.admin) from now on")
-            } else {
-                print("approved: \(outcome.approvals) of the \(outcome.quorum) words that it takes")
-            }
-        }
-    }
-}
-
 struct RotateKeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate-key",

@@ -77,6 +77,13 @@ package enum Components {
         .init("height", height), .init("genesis_digest", .digest, required: false),
         .init("fork", .text(), "Two certified values of one height: proof.", required: false),
         .init("final", finality, "The last final height.", required: false),
+        .init("motions", .list(motion), "What participants want without the admin."),
+    ])
+
+    private static let motion = Schema.object([
+        .init("id", .text()), .init("motion", .text(), "What it would do."),
+        .init("words", .list(.text()), "Who is for it."),
+        .init("quorum", count, "The words that carry it."),
     ])
 
     private static let finality = Schema.object([

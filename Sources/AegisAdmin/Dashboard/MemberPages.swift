@@ -19,11 +19,29 @@ enum ParticipantsPage {
                     "Nodes", id: "nodes",
                     NodeTable.html(
                         nodes, mesh: mesh, acts: principal.has(.manageMembers)))
+                + (mesh.motions.isEmpty ? "" : motions(mesh.motions))
                 + (mesh.state != .signing && principal.has(.manageTokens)
                     ? create(isFounded: !open) : "")
                 + Parts.panel(
                     "Join tokens", id: "tokens", note: "Only their public keys are kept here",
                     list(tokens, principal)))
+    }
+
+    private static func motions(_ motions: [MotionView]) -> HTML {
+        Parts.panel(
+            "Motions", id: "motions",
+            note: "What owners decide by their nodes' words, without the admin",
+            Parts.table(
+                [
+                    .init("Motion"), .init("For it"), .init("Words", number: true),
+                    .init("Takes", number: true), .init("Id"),
+                ], label: "Motions",
+                rows: motions.map {
+                    [
+                        "\($0.motion)", "\($0.words.joined(separator: ", "))", "\($0.words.count)",
+                        "\($0.quorum)", "<code>\($0.id)</code>",
+                    ]
+                }))
     }
 
     /// Who joins a founded mesh does so through a member, and is promoted when it is ready.

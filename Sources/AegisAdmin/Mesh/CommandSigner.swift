@@ -30,7 +30,7 @@ package final class CommandSigner: Sendable {
             throw Problem(
                 .notTheAdmin,
                 detail: "it is \(state.admin.short); the key here is \(admin.short)",
-                hint: "a quorum of the participants can change that: aegis-node approve-admin")
+                hint: "a quorum of the participants can change that: aegis-node motion admin")
         }
         let known = max(state.lastCommandSequence, try await database.lastCommandSequence())
         let sequence = last.withLock { last in

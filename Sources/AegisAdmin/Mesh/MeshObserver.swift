@@ -234,21 +234,25 @@ package actor MeshObserver {
             ])
     }
 
-    /// Whoever runs this admin should hear that others want another one.
+    /// Whoever runs this admin should hear what the participants want without it.
     private func note(_ state: ChainState, after before: ChainState) {
         if state.admin != before.admin {
             logger.warning(
                 "the participants have made another key the admin's",
                 metadata: ["admin": "\(state.admin)", "before": "\(before.admin)"])
-        } else if let word = state.adminApprovals.last,
-            state.adminApprovals != before.adminApprovals
-        {
+        }
+        if state.policy != before.policy {
             logger.warning(
-                "a participant wants another admin",
+                "the participants have changed the policy",
+                metadata: ["policy": "\(state.policy.words)", "before": "\(before.policy.words)"])
+        }
+        for word in state.words where !before.words.contains(word) {
+            logger.warning(
+                "a participant has given its word",
                 metadata: [
                     "peer": "\(observed?.name(of: word.node) ?? word.node.short)",
-                    "admin": "\(word.admin)",
-                    "words": "\(state.approvals(of: word.admin).count)",
+                    "motion": "\(word.motion.words(in: state.roster))",
+                    "words": "\(state.words(for: word.motion, at: state.committedTime).count)",
                     "quorum": "\(state.roster.quorum)",
                 ])
         }

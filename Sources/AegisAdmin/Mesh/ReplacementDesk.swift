@@ -85,11 +85,7 @@ package struct ReplacementDesk: Sendable {
         old: NodeID, new: NodeID, consent: SignedEnvelope, token: Acceptor.Accepted, now: UInt64
     ) async throws {
         let mesh = founding.founding.statement.mesh
-        let expected = KeyConsent(mesh: mesh, old: old, new: new).payload
-        guard consent.sender == new,
-            let verified = try? EnvelopeVerifier().verify(consent.bytes, as: .keyConsent),
-            verified.payload == expected
-        else {
+        guard KeyConsent(verifying: consent) == KeyConsent(mesh: mesh, old: old, new: new) else {
             throw Problem(.badProof, detail: "the new key has not signed that it replaces the old")
         }
         try await runs.ask(

@@ -110,7 +110,8 @@ package struct AdminFolder: Sendable {
         } catch { throw SetupError.genesis("\(error)") }
         let identity = IdentityKey.generate()
         let consent = KeyConsent(
-            mesh: genesis.mesh, old: old ?? genesis.admin, new: identity.publicKey)
+            mesh: genesis.mesh, old: old ?? genesis.admin, new: identity.publicKey
+        ).signed(by: identity).consent
         let founding = genesis.founding
         let made = try write(
             Plan(
@@ -119,8 +120,7 @@ package struct AdminFolder: Sendable {
             to: path, identity: identity, founding: founding,
             files: [
                 DirectoryFile(genesisName, bytes),
-                DirectoryFile(
-                    consentName, EnvelopeSigner(identity).sign(.keyConsent, consent.payload).bytes),
+                DirectoryFile(consentName, consent.bytes),
             ], now: now)
         return (identity.publicKey, made)
     }

@@ -41,11 +41,12 @@ extension AdminDatabase {
                 try db.execute(
                     sql: "UPDATE participant SET address = ? WHERE node = ?",
                     arguments: [address, Data(node.bytes)])
-            case .approveAdmin(_, let replacement):
+            case .word(_, .admin(let replacement)):
                 // The next admin's log is another one; what was signed of the last is not its.
                 guard commit.state.admin == replacement.new else { continue }
                 try db.execute(sql: "DELETE FROM audit_witness")
-            case .grantToken, .revokeToken, .promote, .suspend, .resume, .evict, .ready, .leave:
+            case .grantToken, .revokeToken, .promote, .suspend, .resume, .evict, .ready, .leave,
+                .word, .withdraw:
                 break
             }
         }

@@ -52,6 +52,7 @@ struct AdminLink: Sendable {
             return .joinRefused(code: code ?? "status-\(status)", detail: "status \(status)")
         case .connectionRefused:
             return .adminUnreachable(address, reason: "nobody listens there")
+        case .refusedByPeer: return .notLetIn(address)
         case .notAuthentic(_, let reason):
             return .adminNotAuthentic(address, reason)
         default:

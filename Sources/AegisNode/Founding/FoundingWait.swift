@@ -36,10 +36,14 @@ struct FoundingWait: Sendable {
                     await link.client.shutdown()
                     throw error
                 }
-            } catch NodeError.adminUnreachable(let address, let reason) {
+            } catch let error as NodeError {
+                switch error {
+                case .adminUnreachable, .notLetIn: break
+                default: throw error
+                }
                 logger.warning(
-                    "no answer from the admin; trying again",
-                    metadata: ["admin": "\(address)", "reason": "\(reason)"])
+                    "the admin does not answer; trying again",
+                    metadata: ["reason": "\(FailureReport(error).message)"])
                 try await Task.sleep(for: .seconds(1))
             }
         }

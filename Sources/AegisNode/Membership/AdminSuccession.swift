@@ -4,7 +4,7 @@ import AegisIdentity
 package import AegisProtocol
 import FoundationEssentials
 
-/// What a participant's owner agrees to with `aegis-node approve-admin`: the key that is to be the
+/// What a participant's owner agrees to with `aegis-node motion admin`: the key that is to be the
 /// mesh's admin, by its own consent.
 package enum AdminSuccession {
     private static let keyCharactersMin = 16
@@ -18,9 +18,7 @@ package enum AdminSuccession {
             throw .adminRefused("\(path) can't be read")
         }
         guard let envelope = try? SignedEnvelope(parsing: consent),
-            let verified = try? EnvelopeVerifier().verify(consent, as: .keyConsent),
-            let statement = try? KeyConsent(payload: verified.payload),
-            statement.new == verified.sender
+            let statement = KeyConsent(verifying: envelope)
         else { throw .adminRefused("\(path) is no admin's consent, or is damaged") }
         guard statement.mesh == mesh else {
             throw .adminRefused("\(path) is for another mesh, \(statement.mesh)")

@@ -18,10 +18,7 @@ enum KeySuccession {
     static func replacement(
         of old: NodeID, by next: IdentityKey, in mesh: MeshID
     ) -> KeyReplacement {
-        let consent = KeyConsent(mesh: mesh, old: old, new: next.publicKey)
-        return KeyReplacement(
-            old: old, new: next.publicKey,
-            consent: EnvelopeSigner(next).sign(.keyConsent, consent.payload))
+        KeyConsent(mesh: mesh, old: old, new: next.publicKey).signed(by: next)
     }
 
     /// The mesh has decided: the next key with an empty journal, since it has signed nothing. The

@@ -7,16 +7,17 @@ import AegisTransport
 import NIOCore
 import NIOPosix
 
-/// `aegis-node leave`, `move` and `approve-admin`: what a node asks of the mesh for itself, signed
-/// with its own key. It is spread by whoever takes it, and decided by the quorum.
+/// `aegis-node leave`, `move` and `motion`: what a node asks of the mesh, signed with its own key.
+/// It is spread by whoever takes it, and decided by the quorum.
 package struct MembershipAct: Sendable {
     package enum Wish: Sendable {
         case leave
         /// host:port that the others dial from then on.
         case move(to: String)
-        /// Another admin: the file that `aegis-admin adopt` has written, and the key that its owner
-        /// has told, or how it begins.
-        case approveAdmin(consent: String, key: String)
+        /// This participant's word.
+        case word(MotionDraft)
+        /// It is taken back.
+        case withdraw(MotionDraft)
     }
 
     private let directory: NodeDirectory
@@ -24,18 +25,36 @@ package struct MembershipAct: Sendable {
 
     package init(_ directory: NodeDirectory) { self.directory = directory }
 
-    /// What has been decided when `ask` returns.
-    package struct Outcome: Sendable {
-        /// The mesh's admin's key.
-        package let admin: String
-        /// Words for the wanted admin, and how many it takes.
-        package let approvals: Int
-        package let quorum: Int
+    /// A token for newcomers that this participant has given its word for.
+    package struct Sponsorship: Sendable {
+        package let standing: MotionStanding
+        /// The token itself, which is nowhere else.
+        package let token: String
+        /// Where newcomers may knock: a participant's address.
+        package let peer: String
     }
 
-    /// Returns once a quorum has decided it.
+    /// `name`: what the member will be called; empty: what its node says. Good for `seconds`, for
+    /// `uses` nodes.
+    package func sponsor(
+        name: String, uses: Int, seconds: Int, observes: Bool
+    ) async throws -> Sponsorship {
+        let (rules, chain) = try Self.chain(of: directory)
+        let token = try JoinToken.mint(
+            mesh: rules.mesh, pin: .genesis, founding: rules.initialState.tip,
+            notAfter: MachineClock.wallMilliseconds / 1_000 + UInt64(seconds))
+        let standing = try await ask(
+            .word(
+                .grant(token, name: name, uses: uses, purpose: observes ? .observer : .participant))
+        )
+        guard let standing else { preconditionFailure("a word is about a motion") }
+        return Sponsorship(
+            standing: standing, token: token.secretText, peer: chain.roster.entries[0].address)
+    }
+
+    /// Returns once a quorum has decided it: how it stands with the motion, where it was about one.
     @discardableResult
-    package func ask(_ wish: Wish) async throws -> Outcome {
+    package func ask(_ wish: Wish) async throws -> MotionStanding? {
         let identityDirectory = try directory.identityDirectory()
         let identity = try identityDirectory.key()
         let (rules, chain) = try Self.chain(of: directory)
@@ -43,17 +62,17 @@ package struct MembershipAct: Sendable {
             switch wish {
             case .leave: .leave(identity.publicKey)
             case .move(let address): .moveAddress(identity.publicKey, address)
-            case .approveAdmin(let consent, let key):
-                .approveAdmin(
-                    identity.publicKey,
-                    try AdminSuccession.replacement(
-                        consent, key: key, mesh: rules.mesh, admin: chain.admin))
+            case .word(let draft): .word(identity.publicKey, try draft.motion(rules, chain))
+            case .withdraw(let draft):
+                .withdraw(identity.publicKey, try draft.motion(rules, chain))
             }
         let command = Command(
             mesh: rules.mesh, sequence: 0, expiresAt: UInt64(Int64.max),
             action: .membership(change))
-        if case .approveAdmin = change, Self.isDone(change, in: chain) {
-            return Self.outcome(of: change, in: chain)
+        if case .word(let node, let motion) = change,
+            chain.words(for: motion, at: chain.committedTime).contains(node)
+        {
+            return MotionStanding(motion, rules, chain)
         }
         if let refusal = chain.refusal(
             of: command, mesh: rules.mesh, at: MachineClock.wallMilliseconds)
@@ -63,7 +82,7 @@ package struct MembershipAct: Sendable {
         let envelope = EnvelopeSigner(identity).sign(.command, command.payload)
         guard try !directory.isRunning else {
             return Self.outcome(
-                of: change, in: try await ask(through: identityDirectory, envelope, change))
+                of: change, rules, try await ask(through: identityDirectory, envelope, change))
         }
         let lock = try ProcessLock(directory: directory.path)
         defer { withExtendedLifetime(lock) {} }
@@ -83,16 +102,16 @@ package struct MembershipAct: Sendable {
         } catch { result = .failure(error) }
         await client.shutdown()
         try? await group.shutdownGracefully()
-        return Self.outcome(of: change, in: try result.get())
+        return Self.outcome(of: change, rules, try result.get())
     }
 
-    private static func outcome(of change: MembershipChange, in state: ChainState) -> Outcome {
-        var approvals = 0
-        if case .approveAdmin(_, let replacement) = change {
-            approvals = state.approvals(of: replacement.new).count
+    private static func outcome(
+        of change: MembershipChange, _ rules: MeshRules, _ state: ChainState
+    ) -> MotionStanding? {
+        switch change {
+        case .word(_, let motion), .withdraw(_, let motion): MotionStanding(motion, rules, state)
+        default: nil
         }
-        return Outcome(
-            admin: state.admin.text, approvals: approvals, quorum: state.roster.quorum)
     }
 
     /// By the node that runs in this folder.
@@ -220,9 +239,11 @@ package struct MembershipAct: Sendable {
         case .leave(let node): state.roster.member(node) == nil
         case .moveAddress(let node, let address):
             state.roster.member(node)?.address == address
-        case .approveAdmin(let node, let replacement):
-            state.admin == replacement.new
-                || state.approvals(of: replacement.new).contains(node)
+        case .word(let node, let motion):
+            state.words(for: motion, at: state.committedTime).contains(node)
+                || state.isMoot(motion, at: state.committedTime)
+        case .withdraw(let node, let motion):
+            !state.words(for: motion, at: state.committedTime).contains(node)
         default: false
         }
     }

@@ -161,6 +161,10 @@ struct EventLog: Sendable {
             logger.notice(
                 "a quorum of the participants has made another key the admin's",
                 metadata: ["admin": "\(admin)"])
+        case .policyChanged(let policy):
+            logger.notice(
+                "a quorum of the participants has changed the policy",
+                metadata: ["policy": "\(policy.words)"])
         case .votes(let isVoting):
             logger.notice(
                 isVoting ? "this node votes from here on" : "this node votes no longer")

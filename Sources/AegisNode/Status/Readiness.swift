@@ -29,7 +29,7 @@ struct Readiness: Sendable {
         switch (roster.contains(node), roster.associate(node)?.standing) {
         case (true, _): break
         case (false, .learner), (false, .ready): reasons.append("joined, not promoted: no vote yet")
-        case (false, .suspended): reasons.append("suspended by the admin: the vote rests")
+        case (false, .suspended): reasons.append("suspended: the vote rests")
         case (false, .observer): reasons.append("watches: no vote")
         case (false, nil): reasons.append("no member of the mesh")
         }

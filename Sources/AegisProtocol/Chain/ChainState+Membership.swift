@@ -4,7 +4,9 @@ package import AegisCore
 // the height after the one that decides it.
 extension ChainState {
     /// Why `change` can't be made now, or nil. Its signatures were checked before.
-    func refusal(of change: MembershipChange, at time: UInt64) -> MembershipRefusal? {
+    func refusal(
+        of change: MembershipChange, at time: UInt64, byQuorum: Bool = false
+    ) -> MembershipRefusal? {
         switch change {
         case .grantToken(let grant): return refusal(of: grant, at: time)
         case .revokeToken(let token): return granted(token) == nil ? .unknownToken : nil
@@ -34,7 +36,8 @@ extension ChainState {
             guard roster.count > 1 else { return .lastParticipant }
             let resting = roster.associates.count { $0.standing == .suspended }
             return resting < max(1, (roster.count + resting - 1) / 3) ? nil : .tooManySuspended
-        case .evict(let node, _): return refusalOfRemoval(of: node, at: time)
+        case .evict(let node, _):
+            return refusalOfRemoval(of: node, at: time, byQuorum: byQuorum)
         case .leave(let node):
             guard roster.member(node) != nil else { return .notAMember(node) }
             return isLast(node) ? .lastParticipant : nil
@@ -45,12 +48,14 @@ extension ChainState {
         case .moveAddress(let node, let address):
             guard let member = roster.member(node) else { return .notAMember(node) }
             return member.address == address || address.isEmpty ? .noChange : nil
-        case .approveAdmin(let node, let replacement):
-            return refusal(of: replacement, approvedBy: node)
+        case .word(let node, let motion): return refusal(of: motion, by: node, at: time)
+        case .withdraw(let node, let motion):
+            return words(for: motion, at: time).contains(node) ? nil : .noChange
         }
     }
 
     mutating func apply(_ change: MembershipChange, at time: UInt64) {
+        defer { if let subject = change.subject { settle(subject, at: time) } }
         switch change {
         case .grantToken(let grant):
             tokens.removeAll { $0.grant.notAfter <= time }
@@ -75,21 +80,9 @@ extension ChainState {
             alter(
                 roster.replacing(
                     node, by: RosterEntry(node: node, name: member.name, address: address)))
-        case .approveAdmin(let node, let replacement):
-            adminApprovals.removeAll { $0.node == node }
-            adminApprovals.append(AdminApproval(node: node, admin: replacement.new))
-            if approves(replacement.new) { replaceAdmin(by: replacement.new) }
+        case .word(let node, let motion): note(motion, by: node, at: time)
+        case .withdraw(let node, let motion): forget(motion, by: node)
         }
-    }
-
-    /// Nothing that the old admin let happen goes on: its tokens are gone, its audit log has no
-    /// successor.
-    private mutating func replaceAdmin(by node: NodeID) {
-        retire(admin)
-        admin = node
-        adminApprovals = []
-        tokens = []
-        auditHead = nil
     }
 
     /// Out of the mesh, and never in again.
@@ -121,12 +114,12 @@ extension ChainState {
         retire(replacement.old)
     }
 
-    private mutating func retire(_ node: NodeID) {
+    mutating func retire(_ node: NodeID) {
         retired.append(node)
         retired.sort()
     }
 
-    private mutating func alter(_ new: Roster?) {
+    mutating func alter(_ new: Roster?) {
         guard let new else { preconditionFailure("a change that was not refused can be made") }
         roster = new
     }
@@ -139,34 +132,6 @@ extension ChainState {
 
     package func granted(_ token: [UInt8]) -> GrantedToken? {
         tokens.first { $0.grant.tokenID == token }
-    }
-
-    /// Who has approved of `admin` as the next one, of those who decide now.
-    package func approvals(of admin: NodeID) -> [NodeID] {
-        adminApprovals.filter {
-            $0.admin == admin && roster.contains($0.node) && !convicted.contains($0.node)
-        }.map(\.node)
-    }
-
-    /// Whether a quorum wants this admin.
-    private func approves(_ admin: NodeID) -> Bool {
-        approvals(of: admin).count
-            >= (breaches.contains(.adminByFew) ? roster.faultTolerance + 1 : roster.quorum)
-    }
-
-    private func refusal(
-        of replacement: KeyReplacement, approvedBy node: NodeID
-    ) -> MembershipRefusal? {
-        guard replacement.old == admin else { return .notTheAdmin(replacement.old) }
-        guard roster.contains(node) else { return .notAParticipant(node) }
-        guard !convicted.contains(node) else { return .convicted(node) }
-        if let refusal = refusalOfIdentity(replacement.new) { return refusal }
-        guard retired.count + roster.members.count < ProtocolLimits.retiredMax else {
-            return .meshFull
-        }
-        // Where the roster has shrunk since, a repeated word may be the one that was missing.
-        let isRepeated = approvals(of: replacement.new).contains(node)
-        return isRepeated && !approves(replacement.new) ? .noChange : nil
     }
 
     private func isLast(_ node: NodeID) -> Bool { roster.count == 1 && roster.contains(node) }
@@ -238,7 +203,7 @@ extension ChainState {
         return nil
     }
 
-    /// Whether this key may become a member's.
+    /// Whether this key may become a member's, or the admin's.
     private func refusalOfIdentity(_ node: NodeID) -> MembershipRefusal? {
         if roster.member(node) != nil || node == admin { return .alreadyAMember(node) }
         if convicted.contains(node) || retired.contains(node),
@@ -252,24 +217,32 @@ extension ChainState {
     private func refusal(of replacement: KeyReplacement) -> MembershipRefusal? {
         guard roster.member(replacement.old) != nil else { return .notAMember(replacement.old) }
         guard !convicted.contains(replacement.old) else { return .convicted(replacement.old) }
+        return refusalOfNewKey(replacement.new)
+    }
+
+    /// Whether a key may take the place of another, which is gone then for good.
+    func refusalOfNewKey(_ key: NodeID) -> MembershipRefusal? {
         guard retired.count + roster.members.count < ProtocolLimits.retiredMax else {
             return .meshFull
         }
-        return refusalOfIdentity(replacement.new)
+        return refusalOfIdentity(key)
     }
 
-    private func refusalOfRemoval(of node: NodeID, at time: UInt64) -> MembershipRefusal? {
+    private func refusalOfRemoval(
+        of node: NodeID, at time: UInt64, byQuorum: Bool
+    ) -> MembershipRefusal? {
         guard roster.member(node) != nil else { return .notAMember(node) }
         guard !isLast(node) else { return .lastParticipant }
-        // A proved traitor may always go, and so may whoever has no vote.
-        guard isVoting(node), !convicted.contains(node) else { return nil }
+        // A proved traitor may always go, and so may whoever has no vote, and whomever a quorum
+        // doesn't want.
+        guard isVoting(node), !convicted.contains(node), !byQuorum else { return nil }
         return refusalOfRemovalNow(at: time)
     }
 
     private func refusalOfRemovalNow(at time: UInt64) -> MembershipRefusal? {
-        guard let lastRemoval, time < lastRemoval + removalInterval,
+        guard let lastRemoval, time < lastRemoval + policy.removalIntervalMilliseconds,
             !breaches.contains(.removalsUnlimited)
         else { return nil }
-        return .tooSoon(until: lastRemoval + removalInterval)
+        return .tooSoon(until: lastRemoval + policy.removalIntervalMilliseconds)
     }
 }

@@ -18,8 +18,10 @@ package struct ChainState: Hashable, Sendable {
     package private(set) var convicted: [NodeID]
     /// Whose commands count.
     package internal(set) var admin: NodeID
-    /// Who would have another admin; at most one word of each, in the order in which they came.
-    package internal(set) var adminApprovals: [AdminApproval]
+    /// What the mesh holds itself to.
+    package internal(set) var policy: MeshPolicy
+    /// For motions that are not carried, in the order in which they were given.
+    package internal(set) var words: [MotionWord]
     /// The admin's audit log as it was last witnessed.
     package internal(set) var auditHead: AuditHead?
     /// Who decides the next height, and the digest that its statements name.
@@ -35,7 +37,6 @@ package struct ChainState: Hashable, Sendable {
     package private(set) var recentTips: [Digest]
     /// By place in the roster.
     package internal(set) var attendance: [Attendance]
-    let removalInterval: UInt64
     /// Votes added at the height being decided.
     var added = 0
     /// Empty but in tests of the checkers.
@@ -53,7 +54,8 @@ package struct ChainState: Hashable, Sendable {
         finished = []
         convicted = []
         admin = founding.admin
-        adminApprovals = []
+        policy = founding.policy
+        words = []
         auditHead = nil
         self.roster = roster
         self.rosterDigest = rosterDigest
@@ -62,7 +64,6 @@ package struct ChainState: Hashable, Sendable {
         lastRemoval = nil
         recentTips = []
         attendance = Array(repeating: Attendance(), count: roster.count)
-        removalInterval = founding.policy.removalIntervalMilliseconds
         self.breaches = breaches
     }
 }
@@ -74,12 +75,6 @@ extension ChainState {
         state.breaches = []
         return state
     }
-}
-
-/// A participant's word for an admin that isn't.
-package struct AdminApproval: Hashable, Sendable {
-    package let node: NodeID
-    package let admin: NodeID
 }
 
 /// The run that the mesh works on.

@@ -7,7 +7,8 @@ package struct MeshRules: Sendable {
     package let mesh: MeshID
     /// Whose commands count at the next height; the founding's, unless `at` gave these rules.
     package private(set) var admin: NodeID
-    package let policy: MeshPolicy
+    /// Of the next height, likewise.
+    package private(set) var policy: MeshPolicy
     /// Who decides the next height; the founders, unless `at` gave these rules.
     package private(set) var roster: Roster
     package private(set) var rosterDigest: Digest
@@ -36,14 +37,20 @@ package struct MeshRules: Sendable {
         self.breaches = breaches
     }
 
-    /// The rules for the height after `state`: roster and admin are those that it decided.
+    /// The rules for the height after `state`: roster, admin and policy are those that it decided.
     package func at(_ state: ChainState) -> MeshRules {
-        guard state.rosterDigest != rosterDigest || state.admin != admin else { return self }
+        guard !holds(in: state) else { return self }
         var rules = self
         rules.roster = state.roster
         rules.rosterDigest = state.rosterDigest
         rules.admin = state.admin
+        rules.policy = state.policy
         return rules
+    }
+
+    /// Whether these are the rules for the height after `state`.
+    func holds(in state: ChainState) -> Bool {
+        state.rosterDigest == rosterDigest && state.admin == admin && state.policy == policy
     }
 
     /// What a header says of the roster of the next height.

@@ -73,8 +73,8 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
     /// breaks no invariant, only leaves stragglers out (`DeadlineTests`).
     package static let impatient = RuleBreaches(rawValue: 1 << 30)
 
-    /// f + 1 participants make another the admin.
-    package static let adminByFew = RuleBreaches(rawValue: 1 << 31)
+    /// The words of f + 1 participants carry a motion.
+    package static let motionByFew = RuleBreaches(rawValue: 1 << 31)
 
     /// Their names, as on the simulator's command line.
     package static let named: [(name: String, breach: RuleBreaches)] = [
@@ -94,6 +94,6 @@ package struct RuleBreaches: OptionSet, Hashable, Sendable {
         ("coSignsNotRestored", .coSignsNotRestored), ("finalByFew", .finalByFew),
         ("finalUnderFounders", .finalUnderFounders), ("coSignUndecided", .coSignUndecided),
         ("absentKept", .absentKept), ("hastyDemotion", .hastyDemotion),
-        ("adminByFew", .adminByFew),
+        ("motionByFew", .motionByFew),
     ]
 }

@@ -273,7 +273,7 @@ extension MeshRules {
         if case .membership(let change) = command.action {
             switch change {
             case .rotateKey(let replacement), .replaceLostKey(let replacement),
-                .approveAdmin(_, let replacement):
+                .word(_, .admin(let replacement)):
                 try check(replacement, using: &opener)
             case .join where envelope.type != .joinRequest:
                 throw .unexpected(envelope.type)

@@ -23,9 +23,10 @@ package enum MembershipChange: Hashable, Sendable {
     /// The old key vouches for the new one.
     case rotateKey(KeyReplacement)
     case moveAddress(NodeID, String)
-    /// A participant's word for another admin key: with a quorum's it takes the old one's place
-    /// (§4.5, AdminReset).
-    case approveAdmin(NodeID, KeyReplacement)
+    /// A participant's word: a quorum of them carries the motion.
+    case word(NodeID, Motion)
+    /// It no longer wants what it gave its word for.
+    case withdraw(NodeID, Motion)
 
     package enum Author: Hashable, Sendable {
         case admin
@@ -38,7 +39,7 @@ package enum MembershipChange: Hashable, Sendable {
             .admin
         case .join(let request, _): .node(request.node)
         case .ready(let node, _, _), .leave(let node), .moveAddress(let node, _),
-            .approveAdmin(let node, _):
+            .word(let node, _), .withdraw(let node, _):
             .node(node)
         case .rotateKey(let replacement): .node(replacement.old)
         }
@@ -62,8 +63,8 @@ package enum MembershipChange: Hashable, Sendable {
         case .rotateKey(let replacement): .array([10, replacement.cbor])
         case .moveAddress(let node, let address): .array([11, .node(node), .text(address)])
         case .join(let request, _): .array([12, .bytes(request.payload)])
-        case .approveAdmin(let node, let replacement):
-            .array([13, .node(node), replacement.cbor])
+        case .word(let node, let motion): .array([13, .node(node)] + motion.parts)
+        case .withdraw(let node, let motion): .array([14, .node(node)] + motion.parts)
         }
     }
 
@@ -109,9 +110,10 @@ package enum MembershipChange: Hashable, Sendable {
                 case .bytes(let bytes) = parts[3], let tip = Digest(bytes)
             else { throw .outOfRange(field: 4) }
             self = .ready(try node(), height: height, tip: tip)
-        case 13:
-            try count(3)
-            self = .approveAdmin(try node(), try KeyReplacement(parts[2]))
+        case 13, 14:
+            try count(4)
+            let motion = try Motion(parts[2], parts[3])
+            self = kind == 13 ? .word(try node(), motion) : .withdraw(try node(), motion)
         case 11: self = .moveAddress(try node(), try text(max: Limits.addressBytesMax))
         default: throw .outOfRange(field: 4)
         }
@@ -204,6 +206,8 @@ package enum MembershipRefusal: Error, Hashable, Sendable {
     case noChange
     /// Another key is the mesh's admin.
     case notTheAdmin(NodeID)
+    /// It has given its word for as many motions as one participant may.
+    case tooManyWords
 
     /// Whether waiting may help.
     var isTransient: Bool {

@@ -105,11 +105,13 @@ package struct Roster: Hashable, Sendable {
     package var faultTolerance: Int { (count - 1) / 3 }
 
     /// q: the signatures that decide. The table of §2.1: two quorums share an honest node.
-    package var quorum: Int {
+    package var quorum: Int { Self.quorum(of: count, strictThree: strictThree) }
+
+    package static func quorum(of count: Int, strictThree: Bool) -> Int {
         switch count {
-        case 1, 2: count
+        case ...2: count
         case 3: strictThree ? 3 : 2
-        default: (count + faultTolerance) / 2 + 1
+        default: (count + (count - 1) / 3) / 2 + 1
         }
     }
 
@@ -194,15 +196,19 @@ extension Roster {
             })
     }
 
+    func strict(_ strictThree: Bool) -> Roster? { changed(strictThree: strictThree) }
+
     private func without(_ node: NodeID) -> [Associate] {
         associates.filter { $0.entry.node != node }
     }
 
     private func changed(
-        epoch: UInt64? = nil, entries: [RosterEntry]? = nil, associates: [Associate]? = nil
+        epoch: UInt64? = nil, entries: [RosterEntry]? = nil, associates: [Associate]? = nil,
+        strictThree: Bool? = nil
     ) -> Roster? {
         try? Roster(
             epoch: epoch ?? self.epoch, entries: entries ?? self.entries,
-            associates: associates ?? self.associates, strictThree: strictThree)
+            associates: associates ?? self.associates,
+            strictThree: strictThree ?? self.strictThree)
     }
 }

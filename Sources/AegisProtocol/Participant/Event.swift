@@ -38,6 +38,8 @@ package enum Event: Hashable, Sendable {
     case rosterChanged(Roster)
     /// A commit has made another key the admin's.
     case adminChanged(NodeID)
+    /// A quorum's words have changed what the mesh holds itself to.
+    case policyChanged(MeshPolicy)
     /// This node votes from here on, or no longer.
     case votes(Bool)
     /// The disk went back in time, or the journal is gone, or somebody has this key: nothing is

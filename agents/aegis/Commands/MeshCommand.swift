@@ -93,6 +93,13 @@ package struct MeshShow: AsyncParsableCommand {
                 ("final", mesh.final.map { "\($0.height)  \($0.words)" } ?? "nothing yet"))
         }
         if let digest = mesh.genesisDigest { lines.append(("genesis", digest)) }
+        for motion in mesh.motions {
+            lines.append(
+                (
+                    "motion",
+                    "\(motion.id)  \(motion.words.count) of \(motion.quorum)  \(motion.motion)"
+                ))
+        }
         if let fork = mesh.fork { lines.append(("FORK", fork)) }
         return lines.map { name, value in
             name + String(repeating: " ", count: 14 - name.count) + value + "\n"

@@ -1,4 +1,5 @@
 package import AegisAPI
+import AegisCore
 package import ArgumentParser
 import Foundation
 
@@ -49,7 +50,7 @@ package struct TokenCreate: AsyncParsableCommand {
     package init() {}
 
     package func request(key: String? = nil) throws(Failure) -> APIRequest {
-        guard let seconds = Self.seconds(expires) else {
+        guard let seconds = TimeSpan.seconds(expires) else {
             throw Failure(
                 .usage, "--expires \(expires) is not a time", hint: "write 90s, 30m or 1h")
         }
@@ -108,15 +109,6 @@ package struct TokenCreate: AsyncParsableCommand {
                 \(through) \(option)--dir \(name) --listen 127.0.0.1:8501
 
             """
-    }
-
-    package static func seconds(_ text: String) -> Int? {
-        let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-        guard let last = text.last, let unit = units[last],
-            let count = Int(text.dropLast()), count > 0
-        else { return nil }
-        let (seconds, overflow) = count.multipliedReportingOverflow(by: unit)
-        return overflow ? nil : seconds
     }
 }
 

@@ -267,6 +267,7 @@ extension Desks {
         let roster = try progress.map { try GenesisStatement(payload: $0.payload).roster }
         let chain = try await observer.chain()
         let now = chain?.roster ?? roster
+        let policy = chain?.state.policy ?? statement.policy
         return MeshView(
             mesh: statement.mesh.description, name: statement.name,
             state: progress == nil ? .open : progress?.document == nil ? .signing : .founded,
@@ -274,9 +275,16 @@ extension Desks {
             participants: now?.count ?? participants.count,
             waitingFor: progress?.document == nil ? waiting.map(\.entry.name) : [],
             quorum: now?.quorum, faultTolerance: now?.faultTolerance,
-            strictThree: statement.policy.strictThree,
-            viewTimeoutMilliseconds: statement.policy.viewTimeoutMilliseconds,
+            strictThree: policy.strictThree,
+            viewTimeoutMilliseconds: policy.viewTimeoutMilliseconds,
             height: chain?.state.height ?? 0, genesisDigest: chain?.genesis.description,
-            fork: chain?.fork, final: chain?.final)
+            fork: chain?.fork, final: chain?.final, motions: try await motions(chain?.state))
+    }
+
+    private func motions(_ state: ChainState?) async throws -> [MotionView] {
+        guard let state, let rules = try await observer.meshRules() else { return [] }
+        return rules.openMotions(in: state).map {
+            MotionView(id: $0.id, motion: $0.text, words: $0.words, quorum: $0.quorum)
+        }
     }
 }

@@ -5,10 +5,17 @@ extension Participant {
     /// From the height after the one that decided it. Votes, lists and timeouts of the height are
     /// new anyway; what outlives heights moves to the new places.
     mutating func adoptRoster(after before: ChainState) {
-        adoptAdmin()
-        guard chain.rosterDigest != rules.rosterDigest else { return }
+        guard !rules.holds(in: chain) else { return }
+        if chain.admin != rules.admin {
+            // What the old admin asked for and nobody has decided is nobody's wish now.
+            commands.removeAll { $0.command.isOfTheAdmin }
+            observe(.adminChanged(chain.admin))
+        }
+        if chain.policy != rules.policy { observe(.policyChanged(chain.policy)) }
+        let hasNewRoster = chain.rosterDigest != rules.rosterDigest
         rules = rules.at(chain)
         opener.adopt(rules)
+        guard hasNewRoster else { return }
         let hadVote = me != nil
         me = rules.roster.index(of: configuration.node)
         observe(.rosterChanged(rules.roster))
@@ -31,16 +38,6 @@ extension Participant {
             greeting = nil
             leaveRound()
         }
-    }
-
-    /// What the old admin asked for and nobody has decided is nobody's wish now.
-    private mutating func adoptAdmin() {
-        guard chain.admin != rules.admin else { return }
-        commands.removeAll { $0.command.isOfTheAdmin }
-        observe(.adminChanged(chain.admin))
-        guard chain.rosterDigest == rules.rosterDigest else { return }
-        rules = rules.at(chain)
-        opener.adopt(rules)
     }
 
     /// Whoever has no vote hears of decisions from t participants, in turn, so that one of them is
