@@ -150,6 +150,18 @@ def watch_and_stop(page):
     check("the model is downloaded", os.path.getsize(download.value.path()) > 10_000)
 
 
+def give_word(page):
+    """An owner wants something without the admin, who sees it."""
+    subprocess.run(
+        [options.programs + "/aegis-node", "motion", "suspend", "lakeside",
+         "--reason", "its disk is being replaced", "--dir", f"{options.work}/nodes/north"],
+        check=True, capture_output=True)
+    page.goto(options.url + "/participants")
+    motions = page.locator("#motions")
+    expect(motions).to_contain_text("suspend lakeside (its disk is being replaced)", timeout=20000)
+    check("a motion is shown with who is for it", "north" in motions.inner_text())
+
+
 def pictures(browser, certificates):
     pages = ["/", "/runs", "/runs/new", "/runs/readmission", "/participants", "/datasets", "/users",
              "/audit", "/docs", "/nothing"]
@@ -188,6 +200,7 @@ with sync_playwright() as playwright:
         if os.path.isdir(options.dataset):
             start_run(page)
             watch_and_stop(page)
+        give_word(page)
         pictures(browser, certificates)
         expected = [m for m in messages if "422" in m]
         check(f"no message on the console {messages}", len(messages) == len(expected) <= 1)

@@ -123,10 +123,10 @@ mesh_found
 # --- A key is changed while rounds go on ----------------------------------------------------------
 old=$(key_of lakeside)
 cp "$(node_dir lakeside)/identity.key" "$work/$part/lakeside.key"
-run=$(training_run changing 12)
+run=$(training_run changing 20)
 wait_until 30 "the first rounds" has_rounds "$run" 2
 check "aegis-node rotate-key: one name, a new key, while a run goes on" rotated_live "$old"
-check "no round is lost" eventually 60 all_rounds_committed "$run" 12
+check "no round is lost" eventually 60 all_rounds_committed "$run" 20
 check "and it takes part under the new key" takes_part "$run" lakeside
 check "the old key is not let in any more" answer_to_old_key "$work/$part/lakeside.key" 000
 run=$(training_run killed 12)
@@ -144,7 +144,7 @@ cp "$(node_dir south)/identity.key" "$work/$part/south.key"
 rm -rf "$(node_dir south)"
 take_ports south
 token=$(token_with --replaces south)
-check "a token to replace a member is no token to join" refused_with 'unknown-token|no answer' \
+check "a token to replace a member is no token to join" refused_with 'unknown-token|knows of no token' \
     "$programs/aegis-node" join --token "$token" --peer "127.0.0.1:${node_ports[north]}" \
     --dir "$work/$part/thief" --listen "127.0.0.1:${node_ports[south]}"
 check "aegis-node join --replaces: back as itself, on another machine" \
@@ -173,7 +173,7 @@ wait_until 60 "the run" run_is "$run" completed
 check "it trains again" takes_part "$run" south
 token=$(token_with --replaces lakeside)
 check "a second one within a day is refused: not the mesh's way to be taken over" \
-    refused_with 'tooSoon|not-ready' "$programs/aegis-node" join --token "$token" \
+    refused_with 'may evict the next|not-ready' "$programs/aegis-node" join --token "$token" \
     --replaces lakeside --admin "$admin_address" --dir "$work/$part/second" \
     --listen "127.0.0.1:${node_ports[south]}"
 

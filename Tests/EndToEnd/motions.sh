@@ -83,7 +83,7 @@ check "what can't be decided is refused with its reason" unknown_is_refused
 for name in north lakeside riverside; do
     motion "$name" policy --view-timeout-ms 7000 >/dev/null
 done
-check "another policy takes four words of five" lists riverside '3 of 4 +policy: views of 7000 ms'
+check "another policy takes four words of five" lists riverside '3 of 4 +policy: view timeout 7 s .now 500 ms'
 check "and is carried by the fourth" motion_says east 'carried: policy' policy --view-timeout-ms 7000
 
 for name in north lakeside riverside; do

@@ -19,7 +19,7 @@ enum ParticipantsPage {
                     "Nodes", id: "nodes",
                     NodeTable.html(
                         nodes, mesh: mesh, acts: principal.has(.manageMembers)))
-                + (mesh.motions.isEmpty ? "" : motions(mesh.motions))
+                + (open ? "" : motions(mesh.motions))
                 + (mesh.state != .signing && principal.has(.manageTokens)
                     ? create(isFounded: !open) : "")
                 + Parts.panel(
@@ -28,20 +28,20 @@ enum ParticipantsPage {
     }
 
     private static func motions(_ motions: [MotionView]) -> HTML {
-        Parts.panel(
+        let rows = motions.map { motion -> [HTML] in
+            [
+                "\(motion.motion)", "\(motion.words.joined(separator: ", "))",
+                "\(motion.words.count) of \(motion.quorum)", "<code>\(motion.id)</code>",
+            ]
+        }
+        return Parts.panel(
             "Motions", id: "motions",
             note: "What owners decide by their nodes' words, without the admin",
-            Parts.table(
-                [
-                    .init("Motion"), .init("For it"), .init("Words", number: true),
-                    .init("Takes", number: true), .init("Id"),
-                ], label: "Motions",
-                rows: motions.map {
-                    [
-                        "\($0.motion)", "\($0.words.joined(separator: ", "))", "\($0.words.count)",
-                        "\($0.quorum)", "<code>\($0.id)</code>",
-                    ]
-                }))
+            rows.isEmpty
+                ? "<p class=\"muted\">None is open: <code>aegis-node motion --help</code></p>"
+                : Parts.table(
+                    [.init("Motion"), .init("For it"), .init("Words", number: true), .init("Id")],
+                    label: "Motions", rows: rows))
     }
 
     /// Who joins a founded mesh does so through a member, and is promoted when it is ready.

@@ -251,7 +251,7 @@ package actor MeshObserver {
                 "a participant has given its word",
                 metadata: [
                     "peer": "\(observed?.name(of: word.node) ?? word.node.short)",
-                    "motion": "\(word.motion.words(in: state.roster))",
+                    "motion": "\(word.motion.words(in: state))",
                     "words": "\(state.words(for: word.motion, at: state.committedTime).count)",
                     "quorum": "\(state.roster.quorum)",
                 ])

@@ -2,12 +2,12 @@ package import AegisCore
 
 // In people's words: what a motion would do.
 extension Motion {
-    /// `roster` has the names of the members that it is about.
-    package func words(in roster: Roster) -> String {
+    /// With the names of the members that it is about, and what it would change.
+    package func words(in state: ChainState) -> String {
         switch self {
         case .admin(let replacement): "make \(replacement.new) the admin"
-        case .policy(let policy): "policy: \(policy.words)"
-        case .change(let change): change.words(in: roster)
+        case .policy(let policy): "policy: \(policy.words(after: state.policy))"
+        case .change(let change): change.words(in: state.roster)
         }
     }
 }
@@ -28,7 +28,7 @@ extension MeshRules {
     package func open(_ motion: Motion, in state: ChainState) -> OpenMotion {
         OpenMotion(
             id: cryptography.digest(motion.encoded).short, motion: motion,
-            text: motion.words(in: state.roster),
+            text: motion.words(in: state),
             words: state.words(for: motion, at: state.committedTime).map {
                 state.roster.name(of: $0) ?? $0.short
             }, quorum: state.roster.quorum)
@@ -41,10 +41,33 @@ extension MeshRules {
 }
 
 extension MeshPolicy {
+    /// The whole of it.
     package var words: String {
-        "views of \(viewTimeoutMilliseconds) ms, "
-            + "\(strictThree ? "all" : "two") of three decide, "
-            + "one eviction by the admin in \(removalIntervalMilliseconds / 1_000) s"
+        parts.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+    }
+
+    /// What differs.
+    func words(after before: MeshPolicy) -> String {
+        let changes = zip(parts, before.parts).filter { $0.value != $1.value }.map {
+            "\($0.name) \($0.value) (now \($1.value))"
+        }
+        return changes.isEmpty ? "as it is" : changes.joined(separator: ", ")
+    }
+
+    private var parts: [(name: String, value: String)] {
+        [
+            ("view timeout", Self.span(viewTimeoutMilliseconds)),
+            ("quorum of three", strictThree ? "3" : "2"),
+            ("eviction interval", Self.span(removalIntervalMilliseconds)),
+        ]
+    }
+
+    private static func span(_ milliseconds: UInt64) -> String {
+        for (unit, name) in [(3_600_000, "h"), (60_000, "min"), (1_000, "s")] as [(UInt64, String)]
+        where milliseconds >= unit && milliseconds.isMultiple(of: unit) {
+            return "\(milliseconds / unit) \(name)"
+        }
+        return "\(milliseconds) ms"
     }
 }
 
@@ -68,9 +91,8 @@ extension MembershipChange {
         case .join(let request, _): "\(request.name) joins"
         case .rotateKey(let replacement), .replaceLostKey(let replacement):
             "another key for \(name(replacement.old))"
-        case .word(let node, let motion): "\(name(node)) wants: \(motion.words(in: roster))"
-        case .withdraw(let node, let motion):
-            "\(name(node)) no longer wants: \(motion.words(in: roster))"
+        case .word(let node, _): "a word of \(name(node))"
+        case .withdraw(let node, _): "a word that \(name(node)) takes back"
         }
     }
 }
