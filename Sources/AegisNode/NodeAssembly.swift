@@ -125,6 +125,7 @@ struct NodeAssembly: Sendable {
         var parts: [@Sendable () async throws -> Void] = [
             { try await server.run() }, { try await surroundings.mail.run() },
             { try await rotation.run() }, { try await watch.run() }, rememberBindings, decide,
+            ProcessMemory.keepTextSmall,
         ]
         if let monitor { parts.append { try await monitor.run() } }
         let ending: Ending
@@ -160,7 +161,6 @@ struct NodeAssembly: Sendable {
                 "address": "\(address)", "participants": "\(surroundings.membership.roster.count)",
                 "height": "\(participant.chain.height)",
             ])
-        ProcessMemory.releaseStartupPages()
         surroundings.fetchModels(of: participant.chain)
         try await NodeLoop(
             participant: participant, inbox: inbox, journal: journal, surroundings: surroundings

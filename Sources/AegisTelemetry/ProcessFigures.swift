@@ -15,7 +15,7 @@ package struct ProcessFigures: Sendable {
         }
         return ProcessFigures(
             cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-            residentBytes: residentPages.map { $0 * Double(sysconf(Int32(_SC_PAGESIZE))) },
+            residentBytes: pages(.resident),
             openDescriptors: descriptorCount)
     }
 
@@ -26,14 +26,22 @@ package struct ProcessFigures: Sendable {
         return Double(usage.ru_maxrss) / 1_024
     }
 
-    private static var residentPages: Double? {
+    /// Of the resident memory, what is mapped from files: program text above all.
+    package static var mappedBytes: Double? { pages(.mapped) }
+
+    /// Places in `/proc/self/statm`.
+    private enum Pages: Int { case resident = 1, mapped }
+
+    /// In bytes.
+    private static func pages(_ kind: Pages) -> Double? {
         guard let file = fopen("/proc/self/statm", "r") else { return nil }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 256)
         guard fgets(&line, Int32(line.count), file) != nil else { return nil }
         let text = String(
             decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return text.split(separator: " ").dropFirst().first.flatMap { Double($0) }
+        return text.split(separator: " ").dropFirst(kind.rawValue).first.flatMap { Double($0) }
+            .map { $0 * Double(sysconf(Int32(_SC_PAGESIZE))) }
     }
 
     private static var descriptorCount: Double? {

@@ -1,3 +1,4 @@
+import AegisTelemetry
 import CMalloc
 import Glibc
 
@@ -18,10 +19,21 @@ package enum ProcessMemory {
         mallopt(M_TRIM_THRESHOLD, 1 << 30)
     }
 
-    /// Gives back the pages of program text that only the start needed; what runs on is read again
-    /// from the file. Text is never written, so nothing is lost. Takes a third off an idle node's
-    /// resident memory.
-    static func releaseStartupPages() {
+    /// Gives pages of program text back whenever they are many, until this is cancelled: what only
+    /// the start, a join or the end of a run needed goes, what runs on is mapped again from the
+    /// system's cache within a millisecond. It is a third of an idle node's resident memory.
+    static func keepTextSmall() async throws {
+        releaseText()
+        while true {
+            try await Task.sleep(for: .seconds(2))
+            if let mapped = ProcessFigures.mappedBytes, mapped > textBytesMost { releaseText() }
+        }
+    }
+
+    private static let textBytesMost = 28e6
+
+    /// Text is never written, so nothing is lost.
+    private static func releaseText() {
         guard let maps = fopen("/proc/self/maps", "r") else { return }
         defer { fclose(maps) }
         var line = [CChar](repeating: 0, count: 4_096)
