@@ -200,10 +200,10 @@ package struct AdminFolder: Sendable {
     private static func isConsent(
         in directory: IdentityDirectory, of node: NodeID
     ) throws -> Bool {
-        guard directory.has(consentName) else { return false }
-        let verified = try? EnvelopeVerifier().verify(
-            try directory.read(consentName), as: .keyConsent)
-        return verified?.sender == node
+        guard directory.has(consentName),
+            let envelope = try? SignedEnvelope(parsing: try directory.read(consentName))
+        else { return false }
+        return KeyConsent(verifying: envelope)?.new == node
     }
 
     /// With the genesis of the mesh, where that was there before this admin.

@@ -13,7 +13,7 @@ import Synchronization
 /// connections stay as they are: another process under the same identity would need a TLS key of
 /// its own, and peers take the newest only.
 struct OwnerDesk: Sendable {
-    /// The signed command that `leave` or `move` has left.
+    /// The signed command that `leave`, `move` or `motion` has left.
     static let requestName = "request.cose"
     private static let lookEvery = Duration.milliseconds(250)
     /// Commands are kept by whoever has them; this is for those that were lost.

@@ -65,8 +65,6 @@ package struct PoissonSampler: Sendable {
         ) -> [Int] {
             precondition((0..<recordCount).contains(records), "records of the data set")
             if threshold == SampledGaussian.samplingRateUnitsMax { return Array(records) }
-            let first = UInt8(truncatingIfNeeded: threshold >> 55)
-            let rest = threshold & (1 << 55 - 1)
             let mean = Double(threshold) * 0x1p-63 * Double(records.count)
             var drawn: [Int] = []
             drawn.reserveCapacity(Int(mean + 6 * mean.squareRoot()) + 16)
@@ -76,26 +74,35 @@ package struct PoissonSampler: Sendable {
                 {
                     let count = min(Self.blockBytes, records.upperBound - start)
                     generator.fill(UnsafeMutableRawBufferPointer(rebasing: block[..<count]))
-                    for word in stride(from: 0, to: count, by: 8) {
-                        let whole = word + 8 <= count
-                        if whole,
-                            !Self.hasByte(
-                                atMost: first,
-                                in: block.load(fromByteOffset: word, as: UInt64.self))
-                        {
-                            continue
-                        }
-                        for position in word..<min(word + 8, count)
-                        where block[position] <= first {
-                            if block[position] < first || generator.next() >> 9 < rest {
-                                drawn.append(start + position)
-                            }
-                        }
-                    }
+                    append(
+                        to: &drawn, UnsafeRawBufferPointer(rebasing: block[..<count]), from: start,
+                        using: &generator)
                 }
                 aegis_wipe(block.baseAddress, block.count)
             }
             return drawn
+        }
+
+        /// Of the records from `start` on, one for each byte, those that are drawn.
+        private func append(
+            to drawn: inout [Int], _ bytes: UnsafeRawBufferPointer, from start: Int,
+            using generator: inout some RandomBlockGenerator
+        ) {
+            let first = UInt8(truncatingIfNeeded: threshold >> 55)
+            let rest = threshold & (1 << 55 - 1)
+            for word in stride(from: 0, to: bytes.count, by: 8) {
+                let isWhole = word + 8 <= bytes.count
+                guard
+                    !isWhole
+                        || Self.hasByte(
+                            atMost: first, in: bytes.load(fromByteOffset: word, as: UInt64.self))
+                else { continue }
+                for position in word..<min(word + 8, bytes.count) where bytes[position] <= first {
+                    if bytes[position] < first || generator.next() >> 9 < rest {
+                        drawn.append(start + position)
+                    }
+                }
+            }
         }
 
         /// False only where no byte of the word is at most `bound`; eight bytes in four operations.
