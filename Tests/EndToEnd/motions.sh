@@ -39,6 +39,10 @@ joins() {
 unknown_is_refused() {
     refused_with 'no motion is open' "$programs/aegis-node" motion agree 00000000 \
         --dir "$(node_dir north)"
+    refused_with 'digits at least' "$programs/aegis-node" motion agree 0000 \
+        --dir "$(node_dir north)"
+    refused_with 'too large' "$programs/aegis-node" motion suspend south \
+        --reason "$(printf 'x%.0s' {1..300})" --dir "$(node_dir north)"
     refused_with 'no member nobody' "$programs/aegis-node" motion evict nobody \
         --dir "$(node_dir north)"
     refused_with 'is so already' "$programs/aegis-node" motion promote south \
@@ -70,7 +74,7 @@ check "a word can be taken back" motion_says lakeside 'taken back: let in east' 
 wait_until 20 "it at riverside" lists riverside '1 of 3 +let in east'
 check "and given again" motion_says lakeside '2 of the 3 words' agree "$id"
 wait_until 20 "it at riverside" lists riverside '2 of 3 +let in east'
-check "the third carries it" motion_says riverside 'carried: let in east' agree "${id:0:5}"
+check "the third carries it" motion_says riverside 'carried: let in east' agree "${id:0:8}"
 check "the token lets the node in" joins "$token"
 mesh_start_node east
 wait_until 20 "east to follow" says east 'no vote yet'

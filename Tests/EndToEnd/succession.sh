@@ -36,6 +36,14 @@ approval_says() {
     contains "$work/$part/approve-$1.txt" "$2"
 }
 
+list_at_lakeside() { "$programs/aegis-node" motion list --dir "$(node_dir lakeside)"; }
+admin_is_listed() { list_at_lakeside | grep -q "make $next_key the admin"; }
+
+listed_admin_is_refused() {
+    refused_with 'its key is to be given' "$programs/aegis-node" motion agree \
+        "$(list_at_lakeside | awk 'NR == 1 {print $1}')" --dir "$(node_dir lakeside)"
+}
+
 the_admin_is() { [ "$(aegis mesh show --output json | jq -r .admin)" = "$1" ]; }
 
 is_refused_by_its_nodes() {
@@ -99,6 +107,8 @@ wait_until 30 "the next admin to answer" aegis mesh show
 check "an admin that nobody has approved can ask for nothing" is_refused_by_its_nodes
 check "a key that its owner did not tell is not approved" other_key_is_refused
 check "the first word is counted" approval_says north '1 of the 3'
+wait_until 20 "the motion at lakeside" admin_is_listed
+check "an admin is not agreed to by what a list says" listed_admin_is_refused
 check "so is the second, and the old admin is still there" approval_says lakeside '2 of the 3'
 check "a word given twice counts once" approval_says north '2 of the 3'
 check "with the third the mesh has another admin" approval_says riverside "carried: make $next_key the admin"

@@ -17,7 +17,7 @@ struct MotionCommand: AsyncParsableCommand {
             Example:
               aegis-node motion promote east --dir north
               aegis-node motion list --dir south
-              aegis-node motion agree 3f9a21c4 --dir south
+              aegis-node motion agree 3f9a21c44be07d15 --dir south
             """,
         subcommands: [
             List.self, Agree.self, Withdraw.self, Token.self, Revoke.self, Promote.self,
@@ -58,7 +58,8 @@ extension MotionCommand {
                 guard !motions.isEmpty else { return print("no motion is open") }
                 for view in motions {
                     print("\(view.id)  \(view.words.count) of \(view.quorum)  \(view.motion)")
-                    print("          \(view.words.joined(separator: ", "))")
+                    let indent = String(repeating: " ", count: view.id.count + 2)
+                    print(indent + view.words.joined(separator: ", "))
                 }
             }
         }
@@ -68,7 +69,7 @@ extension MotionCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give this node's word for a motion that is open.")
 
-        @Argument(help: "Its id in the list, or how that begins.") var id: String
+        @Argument(help: "Its id in the list; at least the first 8 digits.") var id: String
         @OptionGroup var directory: DirectoryOption
 
         func run() async throws { try await give(.listed(id), directory) }
@@ -77,7 +78,7 @@ extension MotionCommand {
     struct Withdraw: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Take this node's word back.")
 
-        @Argument(help: "The motion's id in the list, or how that begins.") var id: String
+        @Argument(help: "The motion's id in the list; at least the first 8 digits.") var id: String
         @OptionGroup var directory: DirectoryOption
 
         func run() async throws {
@@ -114,8 +115,9 @@ extension MotionCommand {
             guard let seconds = TimeSpan.seconds(expires), (60...86_400).contains(seconds) else {
                 throw ValidationError("--expires \(expires): give 90s, 30m or 4h, a day at most")
             }
-            guard uses == 1 || uses > 1 && name.isEmpty else {
-                throw ValidationError("--uses counts nodes, and --name fits one")
+            guard uses == 1 || (2...Limits.participantsMax).contains(uses) && name.isEmpty else {
+                throw ValidationError(
+                    "--uses counts nodes, \(Limits.participantsMax) at most, and --name fits one")
             }
             try await reportingFailure {
                 let made = try await MembershipAct(NodeDirectory(directory.dir)).sponsor(
@@ -203,9 +205,12 @@ extension MotionCommand {
             guard viewTimeoutMs.map({ (50...600_000).contains($0) }) ?? true else {
                 throw ValidationError("--view-timeout-ms is from 50 to 600000")
             }
-            let seconds = evictionInterval.map(TimeSpan.seconds)
-            if let seconds, seconds == nil {
-                throw ValidationError("--eviction-interval: give 90s, 30m or 24h")
+            let seconds = try evictionInterval.map { text in
+                guard let seconds = TimeSpan.seconds(text), seconds <= 366 * 86_400 else {
+                    throw ValidationError(
+                        "--eviction-interval: give 90s, 30m or 24h, a year at most")
+                }
+                return seconds
             }
             guard strictThree != nil || viewTimeoutMs != nil || seconds != nil else {
                 throw ValidationError("nothing to change: see --help")
@@ -213,7 +218,7 @@ extension MotionCommand {
             try await give(
                 .policy(
                     strictThree: strictThree, viewTimeoutMilliseconds: viewTimeoutMs,
-                    evictionSeconds: (seconds ?? nil).map(UInt64.init)),
+                    evictionSeconds: seconds.map(UInt64.init)),
                 directory)
         }
     }

@@ -62,13 +62,17 @@ package struct MembershipAct: Sendable {
             switch wish {
             case .leave: .leave(identity.publicKey)
             case .move(let address): .moveAddress(identity.publicKey, address)
-            case .word(let draft): .word(identity.publicKey, try draft.motion(rules, chain))
+            case .word(let draft): .word(identity.publicKey, try Self.wanted(draft, rules, chain))
             case .withdraw(let draft):
                 .withdraw(identity.publicKey, try draft.motion(rules, chain))
             }
         let command = Command(
             mesh: rules.mesh, sequence: 0, expiresAt: UInt64(Int64.max),
             action: .membership(change))
+        // What doesn't fit a command would reach nobody.
+        guard (try? Command(payload: command.payload)) == command else {
+            throw NodeError.membershipRefused("a reason, a name or a number in it is too large")
+        }
         if case .word(let node, let motion) = change,
             chain.words(for: motion, at: chain.committedTime).contains(node)
         {
@@ -103,6 +107,17 @@ package struct MembershipAct: Sendable {
         await client.shutdown()
         try? await group.shutdownGracefully()
         return Self.outcome(of: change, rules, try result.get())
+    }
+
+    /// An admin is agreed to by the key that its owner has told, not by what a list says.
+    private static func wanted(
+        _ draft: MotionDraft, _ rules: MeshRules, _ chain: ChainState
+    ) throws(NodeError) -> Motion {
+        let motion = try draft.motion(rules, chain)
+        if case .listed = draft, case .admin = motion {
+            throw .adminRefused("its key is to be given: aegis-node motion admin FILE --key KEY")
+        }
+        return motion
     }
 
     private static func outcome(

@@ -17,8 +17,10 @@ package enum MotionDraft: Sendable {
     case revoke(token: String)
     /// What is left out stays as it is.
     case policy(strictThree: Bool?, viewTimeoutMilliseconds: UInt64?, evictionSeconds: UInt64?)
-    /// What somebody has given its word for: its id, or how that begins.
+    /// What somebody has given its word for: its id, or at least the first eight digits.
     case listed(String)
+
+    private static let idCharactersMin = 8
 
     func motion(_ rules: MeshRules, _ chain: ChainState) throws(NodeError) -> Motion {
         func member(_ name: String) throws(NodeError) -> NodeID {
@@ -55,8 +57,11 @@ package enum MotionDraft: Sendable {
             if let evictionSeconds { policy.removalIntervalMilliseconds = evictionSeconds * 1_000 }
             return .policy(policy)
         case .listed(let id):
+            guard id.count >= Self.idCharactersMin else {
+                throw .motionRefused("an id takes \(Self.idCharactersMin) digits at least")
+            }
             let found = rules.openMotions(in: chain).filter { $0.id.hasPrefix(id.lowercased()) }
-            guard !id.isEmpty, let motion = found.first?.motion else {
+            guard let motion = found.first?.motion else {
                 throw .motionRefused("no motion is open whose id begins with \"\(id.prefix(64))\"")
             }
             guard found.count == 1 else {

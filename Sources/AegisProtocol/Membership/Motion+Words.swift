@@ -14,7 +14,8 @@ extension Motion {
 
 /// A motion and who is for it, for people to read.
 package struct OpenMotion: Hashable, Sendable {
-    /// How the digest of what is to be decided begins: eight hexadecimal digits.
+    /// How the digest of what is to be decided begins: sixteen hexadecimal digits, so that nobody
+    /// finds another motion for an id that was told.
     package let id: String
     package let motion: Motion
     package let text: String
@@ -27,7 +28,8 @@ package struct OpenMotion: Hashable, Sendable {
 extension MeshRules {
     package func open(_ motion: Motion, in state: ChainState) -> OpenMotion {
         OpenMotion(
-            id: cryptography.digest(motion.encoded).short, motion: motion,
+            id: String(cryptography.digest(motion.encoded).hexadecimal.prefix(16)),
+            motion: motion,
             text: motion.words(in: state),
             words: state.words(for: motion, at: state.committedTime).map {
                 state.roster.name(of: $0) ?? $0.short
