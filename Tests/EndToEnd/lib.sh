@@ -152,6 +152,13 @@ take_ports() {
 }
 
 # What a node's plain listener says of its readiness.
+# join_live NAME TOKEN PEER: into a mesh that runs, on the ports that take_ports has found.
+join_live() {
+    "$programs/aegis-node" join --token "$2" --peer "127.0.0.1:${node_ports[$3]}" \
+        --dir "$(node_dir "$1")" --listen "127.0.0.1:${node_ports[$1]}" \
+        --monitor "127.0.0.1:${monitor_ports[$1]}"
+}
+
 ready_of() { curl --silent --max-time 3 "http://127.0.0.1:${monitor_ports[$1]}/readyz"; }
 says() { ready_of "$1" | grep -q "$2"; }
 

@@ -30,13 +30,6 @@ live_token() {
     jq -r .token "$work/$part/token-$1.json"
 }
 
-# join_live NAME TOKEN PEER
-join_live() {
-    "$programs/aegis-node" join --token "$2" --peer "127.0.0.1:${node_ports[$3]}" \
-        --dir "$(node_dir "$1")" --listen "127.0.0.1:${node_ports[$1]}" \
-        --monitor "127.0.0.1:${monitor_ports[$1]}"
-}
-
 used_token_is_refused() {
     refused_with 'token-used|TokenUsed|used' "$programs/aegis-node" join --token "$1" \
         --peer "127.0.0.1:${node_ports[north]}" --dir "$work/$part/thief" \

@@ -30,12 +30,6 @@ token_is_not_good_yet() {
     [ ! -e "$work/$part/early" ] || no "a folder was left behind"
 }
 
-joins() {
-    "$programs/aegis-node" join --token "$1" --peer "127.0.0.1:${node_ports[lakeside]}" \
-        --dir "$(node_dir east)" --listen "127.0.0.1:${node_ports[east]}" \
-        --monitor "127.0.0.1:${monitor_ports[east]}"
-}
-
 unknown_is_refused() {
     refused_with 'no motion is open' "$programs/aegis-node" motion agree 00000000 \
         --dir "$(node_dir north)"
@@ -75,7 +69,7 @@ wait_until 20 "it at riverside" lists riverside '1 of 3 +let in east'
 check "and given again" motion_says lakeside '2 of the 3 words' agree "$id"
 wait_until 20 "it at riverside" lists riverside '2 of 3 +let in east'
 check "the third carries it" motion_says riverside 'carried: let in east' agree "${id:0:8}"
-check "the token lets the node in" joins "$token"
+check "the token lets the node in" join_live east "$token" lakeside
 mesh_start_node east
 wait_until 20 "east to follow" says east 'no vote yet'
 for name in north lakeside riverside; do

@@ -67,9 +67,7 @@ newcomer_joins() {
     before=$(top_height)
     token=$(aegis token create --name east --output json | jq -r .token)
     wait_until 20 "the grant of east" higher_than "$before"
-    "$programs/aegis-node" join --token "$token" --peer "127.0.0.1:${node_ports[lakeside]}" \
-        --dir "$(node_dir east)" --listen "127.0.0.1:${node_ports[east]}" \
-        --monitor "127.0.0.1:${monitor_ports[east]}"
+    join_live east "$token" lakeside
 }
 
 old_token_is_void() {

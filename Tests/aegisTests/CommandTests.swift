@@ -1,5 +1,4 @@
 import AegisAPI
-import AegisCore
 import ArgumentParser
 import Foundation
 import Testing
@@ -54,16 +53,6 @@ import aegis
                 try parse(["token", "create"] + wrong, as: TokenCreate.self)
             }
         }
-    }
-
-    @Test(
-        "lengths of time",
-        arguments: [
-            ("90s", 90), ("30m", 1_800), ("1h", 3_600), ("2d", 172_800), ("1", nil), ("h", nil),
-            ("-1h", nil), ("0s", nil), ("9223372036854775807d", nil), ("", nil),
-        ] as [(String, Int?)])
-    func seconds(text: String, seconds: Int?) {
-        #expect(TimeSpan.seconds(text) == seconds)
     }
 
     @Test("run stop, with a name that can't leave its path")

@@ -46,6 +46,12 @@ struct MotionCommand: AsyncParsableCommand {
 }
 
 extension MotionCommand {
+    /// Whom a motion is about, and whose word it is.
+    struct MemberArguments: ParsableArguments {
+        @Argument(help: "The member's name or key.") var member: String
+        @OptionGroup var directory: DirectoryOption
+    }
+
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the motions that are open, by what this node has of the chain.")
@@ -145,42 +151,42 @@ extension MotionCommand {
     struct Promote: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Give a learner a vote.")
 
-        @Argument(help: "The member's name or key.") var member: String
-        @OptionGroup var directory: DirectoryOption
+        @OptionGroup var about: MemberArguments
 
-        func run() async throws { try await give(.promote(member), directory) }
+        func run() async throws { try await give(.promote(about.member), about.directory) }
     }
 
     struct Suspend: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a participant's vote and updates rest.")
 
-        @Argument(help: "The member's name or key.") var member: String
+        @OptionGroup var about: MemberArguments
         @Option(help: "For everybody to read.") var reason = ""
-        @OptionGroup var directory: DirectoryOption
 
-        func run() async throws { try await give(.suspend(member, reason: reason), directory) }
+        func run() async throws {
+            try await give(.suspend(about.member, reason: reason), about.directory)
+        }
     }
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a suspended participant its vote back.")
 
-        @Argument(help: "The member's name or key.") var member: String
-        @OptionGroup var directory: DirectoryOption
+        @OptionGroup var about: MemberArguments
 
-        func run() async throws { try await give(.resume(member), directory) }
+        func run() async throws { try await give(.resume(about.member), about.directory) }
     }
 
     struct Evict: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take a member out of the mesh, for good.")
 
-        @Argument(help: "The member's name or key.") var member: String
+        @OptionGroup var about: MemberArguments
         @Option(help: "For everybody to read.") var reason = ""
-        @OptionGroup var directory: DirectoryOption
 
-        func run() async throws { try await give(.evict(member, reason: reason), directory) }
+        func run() async throws {
+            try await give(.evict(about.member, reason: reason), about.directory)
+        }
     }
 
     struct Policy: AsyncParsableCommand {
