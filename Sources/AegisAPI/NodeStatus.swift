@@ -11,7 +11,11 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     package var run: RunProgress?
     package var privacy: [DatasetPrivacy]
     package var refusals: [Refusal]
+    /// The newest of one run; where an answer was asked for what was measured after something, the
+    /// next of those, whatever run they are of.
     package var rounds: [RoundMeasurement]
+    /// How far `rounds` go, where they were asked for so: what to ask after next.
+    package var measured: UInt64?
     /// Whose updates the rule left out in the run's rounds, the most often first.
     package var dropped: [DropCount]
     /// The last final height, and how firmly it stands; absent before there is one.
@@ -24,6 +28,9 @@ package struct NodeStatus: Codable, Hashable, Sendable {
     package var notReady: [String]?
     /// The other members, as it finds them.
     package var peers: [Peer]?
+
+    /// Measurements in one answer: with 32 participants some 3 KB each.
+    package static let roundsMax = 64
 
     package struct Peer: Codable, Hashable, Sendable {
         package var name: String
@@ -126,6 +133,22 @@ package struct NodeStatus: Codable, Hashable, Sendable {
         self.refusals = refusals
         self.rounds = rounds
         self.dropped = dropped
+    }
+
+    /// Takes a measurement among the newest, in place of an earlier one of the same round. A new
+    /// run's first clears the last run's.
+    package mutating func add(_ measurement: RoundMeasurement) {
+        if let last = rounds.last, last.run != measurement.run {
+            guard measurement.height > last.height else { return }
+            rounds.removeAll()
+        }
+        let place = rounds.lastIndex { $0.round <= measurement.round }
+        if let place, rounds[place].round == measurement.round {
+            rounds[place] = measurement
+        } else {
+            rounds.insert(measurement, at: place.map { $0 + 1 } ?? 0)
+        }
+        if rounds.count > Self.roundsMax { rounds.removeFirst() }
     }
 }
 

@@ -11,23 +11,44 @@ extension NodeDatabase {
     ) throws(NodeDatabaseError) {
         try write {
             try $0.execute(
-                sql: """
-                    INSERT INTO metrics (run, round, metrics) VALUES (?, ?, ?)
-                    ON CONFLICT DO UPDATE SET metrics = excluded.metrics
-                    """,
+                sql: "INSERT OR REPLACE INTO measurement (run, round, metrics) VALUES (?, ?, ?)",
                 arguments: [Data(run), round, Data(metrics)])
         }
     }
 
-    /// The measurements of a run by round.
+    /// The measurements of a run by round, `limit` at most, of those after `round`.
     package func metrics(
-        run: [UInt8]
+        run: [UInt8], after round: Int = 0, limit: Int
     ) throws(NodeDatabaseError) -> [(round: Int, metrics: [UInt8])] {
         try read { database in
             try Row.fetchAll(
-                database, sql: "SELECT round, metrics FROM metrics WHERE run = ? ORDER BY round",
-                arguments: [Data(run)]
+                database,
+                sql: """
+                    SELECT round, metrics FROM measurement WHERE run = ? AND round > ?
+                    ORDER BY round LIMIT ?
+                    """, arguments: [Data(run), round, limit]
             ).map { ($0[0], [UInt8]($0[1] as Data)) }
+        }
+    }
+
+    /// What was measured after `place`, `limit` at most, and the place of the last of it: where to
+    /// go on. A place that this file has never reached is another file's: it begins anew.
+    package func metrics(
+        after place: UInt64, limit: Int
+    ) throws(NodeDatabaseError) -> (metrics: [[UInt8]], through: UInt64) {
+        try read { database in
+            let last = try Int64.fetchOne(database, sql: "SELECT MAX(place) FROM measurement") ?? 0
+            let from = Int64(exactly: place).flatMap { $0 > last ? nil : $0 } ?? 0
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT place, metrics FROM measurement WHERE place > ?
+                    ORDER BY place LIMIT ?
+                    """, arguments: [from, limit])
+            return (
+                rows.map { [UInt8]($0[1] as Data) },
+                UInt64(rows.last.map { $0[0] as Int64 } ?? from)
+            )
         }
     }
 
@@ -121,6 +142,19 @@ extension NodeDatabase {
                         height INTEGER PRIMARY KEY, signatures INTEGER NOT NULL,
                         participants INTEGER NOT NULL, certificate BLOB NOT NULL
                     ) STRICT;
+                    """)
+        }
+        // A measurement that is written again takes the next place.
+        migrator.registerMigration("places of measurements") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE measurement (
+                        place INTEGER PRIMARY KEY AUTOINCREMENT, run BLOB NOT NULL,
+                        round INTEGER NOT NULL, metrics BLOB NOT NULL, UNIQUE (run, round)
+                    ) STRICT;
+                    INSERT INTO measurement (run, round, metrics)
+                    SELECT run, round, metrics FROM metrics ORDER BY run, round;
+                    DROP TABLE metrics;
                     """)
         }
         return migrator

@@ -81,12 +81,12 @@ import Testing
         #expect(try await observed.runs.view(submitted.id) == run)
         #expect(observed.node.posts == 1)
 
-        let rounds = try await observed.runs.rounds("demo")
+        let rounds = try await observed.runs.rounds("demo", after: 0, limit: 9)
         #expect(rounds.map(\.round) == [1, 2, 3])
         #expect(rounds.map(\.height) == [2, 3, 4])
         #expect(rounds.allSatisfy { $0.coordinator == "north" && $0.participants == ["north"] })
         #expect(rounds.map(\.loss) == [1, 0.5, 1.0 / 3])
-        let certificates = try await observed.runs.certificates("demo")
+        let certificates = try await observed.runs.certificates("demo", after: 0, limit: 9)
         #expect(certificates.map(\.height) == [1, 2, 3, 4])
         #expect(try await observed.runs.model("demo").bytes == 7)
     }
@@ -109,6 +109,29 @@ import Testing
         let final = try #require(try await observed.runs.view("demo").final)
         #expect(final.height == 4)
         #expect(final.signatures == 1)
+    }
+
+    @Test("what a node says of rounds that nobody has committed is not kept, and hides nothing")
+    func inventedRounds() async throws {
+        let observed = try await Observed()
+        _ = try await observed.submit("one")
+        for _ in 0..<2 { try await observed.observer.look() }
+        for round in 50..<60 { observed.node.inventRound(round, height: 2) }
+        _ = try await observed.submit("two")
+        // Each look brings in four measurements at most.
+        for _ in 0..<6 { try await observed.observer.look() }
+        #expect(try await observed.runs.view("one").loss == 1.0 / 3)
+        #expect(try await observed.runs.view("two").loss == 1.0 / 3)
+        let rounds = try await observed.runs.rounds("one", after: 0, limit: 9)
+        #expect(rounds.map(\.round) == [1, 2, 3])
+        #expect(try await observed.runs.rounds("two", after: 1, limit: 1).map(\.round) == [2])
+        #expect(try await observed.runs.newestRounds("two", limit: 2).map(\.round) == [2, 3])
+        // Of a height that is not known yet they wait, and are asked for again.
+        observed.node.inventRound(60, height: 1_000)
+        for _ in 0..<2 { try await observed.observer.look() }
+        let told = try #require(await observed.observer.nodes().values.first?.status?.rounds.last)
+        #expect(told.height == 1_000)
+        #expect(try await observed.runs.view("two").loss == 1.0 / 3)
     }
 
     @Test("a restarted admin knows what it has seen, and a second run follows")

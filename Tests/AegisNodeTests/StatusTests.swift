@@ -53,9 +53,11 @@ struct StatusTests {
 
     @Test("rounds of one run are kept in order, the last measurement of each")
     func measurements() {
-        func measurement(_ run: String, _ round: Int, loss: Double?) -> RoundMeasurement {
+        func measurement(
+            _ run: String, _ round: Int, height: UInt64? = nil, loss: Double?
+        ) -> RoundMeasurement {
             RoundMeasurement(
-                run: run, round: round, height: UInt64(round), view: 0, coordinator: "c",
+                run: run, round: round, height: height ?? UInt64(round), view: 0, coordinator: "c",
                 participants: ["c"], seconds: 1, loss: loss, accuracy: nil, epsilon: nil,
                 model: "m")
         }
@@ -65,8 +67,13 @@ struct StatusTests {
         board.measured(measurement("a", 2, loss: 0.5))
         #expect(board.current.rounds.map(\.round) == [1, 2])
         #expect(board.current.rounds.last?.loss == 0.5)
-        board.measured(measurement("b", 1, loss: nil))
+        board.measured(measurement("b", 1, height: 4, loss: nil))
         #expect(board.current.rounds.map(\.run) == ["b"])
+        // A model may be evaluated when the next run has begun.
+        board.measured(measurement("a", 2, loss: 0.4))
+        #expect(board.current.rounds.map(\.run) == ["b"])
+        for round in 2...300 { board.measured(measurement("b", round, height: 500, loss: nil)) }
+        #expect(board.current.rounds.map(\.round) == Array((301 - NodeStatus.roundsMax)...300))
     }
 
     @Test("the JSON reads back as what it was")

@@ -64,8 +64,18 @@ struct NodeDatabaseTests {
         try database.setMetrics([2], run: [7], round: 1)
         try database.setMetrics([3], run: [7], round: 2)
         try database.setMetrics([4], run: [8], round: 1)
-        let metrics = try database.metrics(run: [7])
+        let metrics = try database.metrics(run: [7], limit: 9)
         #expect(metrics.map(\.round) == [1, 2] && metrics.map(\.metrics) == [[2], [3]])
+        #expect(try database.metrics(run: [7], after: 1, limit: 9).map(\.round) == [2])
+        // In the order in which they were written, one that was written again where it was last.
+        #expect(try database.metrics(after: 0, limit: 2).metrics == [[2], [3]])
+        let place = try database.metrics(after: 0, limit: 2).through
+        #expect(try database.metrics(after: place, limit: 2).metrics == [[4]])
+        let end = try database.metrics(after: place, limit: 2).through
+        #expect(try database.metrics(after: end, limit: 2) == ([], end))
+        try database.setMetrics([5], run: [8], round: 1)
+        #expect(try database.metrics(after: end, limit: 2).metrics == [[5]])
+        #expect(try database.metrics(after: .max, limit: 9).metrics == [[2], [3], [5]])
         try database.setValue([1], forKey: "k")
         try database.setValue([2], forKey: "k")
         #expect(try NodeDatabase(path: path).value(forKey: "k") == [2])

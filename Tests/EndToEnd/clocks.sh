@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly rounds=60 month=$((35 * 86400))
-clang -O1 -Wall -Wextra -shared -fPIC "$here/skew.c" -o "$work/$part/skew.so"
+clang -O1 -Wall -Wextra -shared -fPIC simulations/skew.c -o "$work/$part/skew.so"
 
 # at SECONDS COMMAND…: with the wall clock so far from the machine's, timers as ever.
 at() { env "LD_PRELOAD=$work/$part/skew.so" "AEGIS_SKEW_SECONDS=$1" "${@:2}"; }

@@ -39,14 +39,17 @@ model_opens() {
     at_least "$(jq '[.tensors[].nonzero] | add' "$work/$part/model.json")" 1000 "values not zero"
 }
 
+# Of the last round.
+last_height() { tail -n 1 "$results/metrics.csv" | cut -d, -f2; }
+
 digests_agree() {
-    local actual committed
+    local actual committed last
     actual=sha256:$(sha256sum "$results/model.safetensors" | cut -d' ' -f1)
     equal "$actual" "$(jq -r .model "$results/run.json")" "digest of the model"
     committed=$(aegis run watch "$run" --output json | tail -n 1 | jq -r .model)
     equal "$actual" "$committed" "digest of the model, as committed"
-    # The last certificate carries it, as bytes.
-    last=$(find "$results/certificates" -name '*.cbor' | sort -V | tail -n 1)
+    # The last round's certificate carries it, as bytes.
+    last=$results/certificates/$(last_height).cbor
     python3 -c 'import sys; assert bytes.fromhex(sys.argv[1]) in open(sys.argv[2], "rb").read()' \
         "${actual#sha256:}" "$last"
 }
@@ -63,10 +66,12 @@ END
 }
 
 certificates_are_complete() {
-    local last
-    last=$(tail -n 1 "$results/metrics.csv" | cut -d, -f2)
+    local last final
+    last=$(last_height)
+    # And, where a later height is what makes the last round final, up to that.
+    final=$(basename "$results"/final/*.cbor .cbor)
     equal "$(find "$results/certificates" -name '*.cbor' -size +100c -printf '%f\n' | sort -V |
-        paste -sd' ')" "$(seq -f '%g.cbor' -s' ' "$last")" certificates
+        paste -sd' ')" "$(seq -f '%g.cbor' -s' ' $((final > last ? final : last)))" certificates
     [ -s "$results/genesis.cbor" ] || no "there is no genesis.cbor"
     # As the nodes have them.
     python3 - "$results/certificates" "$(node_dir north)" <<'END'

@@ -18,7 +18,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PROGRAMS = Path(os.environ.get("AEGIS_PROGRAMS", ROOT / ".build" / "release"))
 NAMES = ["north", "lakeside", "riverside", "hilltop", "harbour", "meadow", "forest"]
-FAKE_TIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 class Failure(Exception):
@@ -79,16 +78,12 @@ class Node:
             self.has_own_disk = False
 
     def start(self):
-        environment = dict(os.environ)
-        if self.mesh.has_fake_time:
-            if not self.clock.exists():
-                self.clock.write_text("+0\n")
-            environment |= {
-                "LD_PRELOAD": str(FAKE_TIME),
-                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
-                "FAKETIME_NO_CACHE": "1",
-                "DONT_FAKE_MONOTONIC": "1",
-            }
+        if not self.clock.exists():
+            self.set_clock(0)
+        environment = dict(os.environ) | {
+            "LD_PRELOAD": str(self.mesh.skew),
+            "AEGIS_SKEW_FILE": str(self.clock),
+        }
         log = open(self.log, "ab")
         self.process = subprocess.Popen(
             self.command(
@@ -102,6 +97,11 @@ class Node:
         log.close()
         self.started = time.monotonic()
         self.is_frozen = False
+
+    def set_clock(self, seconds):
+        """So many seconds ahead, from now on; the file stays the one that the process has mapped."""
+        with open(self.clock, "r+b" if self.clock.exists() else "wb", buffering=0) as clock:
+            clock.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None
@@ -187,7 +187,11 @@ class Mesh:
                 raise Failure(f"there is no {PROGRAMS / program}; make build")
         self.folder = Path(tempfile.mkdtemp(prefix="aegis-faults."))
         self.has_network = network_is_permitted()
-        self.has_fake_time = FAKE_TIME.exists()
+        self.skew = self.folder / "skew.so"
+        subprocess.run(
+            ["clang", "-O1", "-shared", "-fPIC", ROOT / "simulations/skew.c", "-o", self.skew],
+            check=True,
+        )
         self.admin_namespace = f"aegis{os.getpid()}-admin"
         self.admin = None
         self.switch = None

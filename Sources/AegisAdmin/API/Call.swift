@@ -65,21 +65,35 @@ package struct Call: Sendable {
         }
     }
 
+    /// One page of a list that is read from the item after a numbered one.
+    func page<View: Codable & Sendable>(
+        number: (View) -> Int, read: (_ after: Int, _ limit: Int) async throws -> [View]
+    ) async throws -> Items<View> {
+        guard let after = Int(query["after"] ?? "0"), after >= 0 else { throw Self.noPlace }
+        let items = try await read(after, pageLimit + 1)
+        let page = Array(items.prefix(pageLimit))
+        return Items(
+            items: page, next: page.count < items.count ? page.last.map { "\(number($0))" } : nil)
+    }
+
+    private var pageLimit: Int { query["limit"].flatMap { Int($0) } ?? 100 }
+
+    private static let noPlace = Problem(
+        .notFound, detail: "`after` is no `next` of this list",
+        hint: "what it named may be gone; begin again without it")
+
     /// One page of a list that is in memory. `key` is unique.
     func page<Item, View: Codable & Sendable>(
         _ items: [Item], key: (Item) -> String, view: (Item) async throws -> View
     ) async throws -> Items<View> {
-        let limit = query["limit"].flatMap { Int($0) } ?? 100
         var start = items.startIndex
         if let after = query["after"] {
             guard let index = items.firstIndex(where: { key($0) == after }) else {
-                throw Problem(
-                    .notFound, detail: "`after` is no `next` of this list",
-                    hint: "what it named may be gone; begin again without it")
+                throw Self.noPlace
             }
             start = index + 1
         }
-        let page = items[start...].prefix(limit)
+        let page = items[start...].prefix(pageLimit)
         var views: [View] = []
         for item in page { views.append(try await view(item)) }
         return Items(

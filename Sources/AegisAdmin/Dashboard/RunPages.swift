@@ -63,7 +63,8 @@ enum RunList {
 enum RunPage {
     static let handler: Route.Handler = { desks, call in
         let run = try await desks.runs.view(call.parameter("run"))
-        let rounds = try await desks.runs.rounds(run.id)
+        let rounds = try await desks.runs.newestRounds(run.id, limit: RunDesk.newestRounds)
+        let firstAccuracy = try await desks.runs.firstAccuracy(run.id)
         let progress = try await desks.runs.progress(of: run)
         let mesh = try await desks.meshView()
         let shell = Shell(section: .runs, principal: call.principal)
@@ -76,7 +77,7 @@ enum RunPage {
                 actions: "<div class=\"actions\" id=\"actions\" data-live>"
                     + "\(actions(run, call.principal))</div>")
                 + reason(run)
-                + Parts.vitals(vitals(run, rounds))
+                + Parts.vitals(vitals(run, rounds, firstAccuracy: firstAccuracy))
                 + now(run, progress, sees: call.principal.has(.readParticipants))
                 + charts(run)
                 + Parts.panel(
@@ -84,7 +85,9 @@ enum RunPage {
                     note: rounds.isEmpty
                         ? nil
                         : "Filled: the rule used the update. Square: it left it out. "
-                            + "Hollow: none took part.",
+                            + "Hollow: none took part."
+                            + (rounds.count < run.roundsCommitted
+                                ? " The last \(rounds.count); the evidence has all." : ""),
                     table(run, rounds, participants: progress.nodes.map(\.name)))
                 + leftOut(run)
                 + specification(run, mesh))
@@ -124,11 +127,12 @@ enum RunPage {
             + "\(run.state.rawValue)</b>: \(reason)</div></div>"
     }
 
-    private static func vitals(_ run: RunView, _ rounds: [RoundView]) -> [Parts.Vital] {
+    private static func vitals(
+        _ run: RunView, _ rounds: [RoundView], firstAccuracy: Double?
+    ) -> [Parts.Vital] {
         let seconds = rounds.suffix(10).compactMap(\.seconds)
         let mean = seconds.isEmpty ? nil : seconds.reduce(0, +) / Double(seconds.count)
-        let first = rounds.first { $0.accuracy != nil }?.accuracy
-        let gain = run.accuracy.flatMap { now in first.map { (now - $0) * 100 } }
+        let gain = run.accuracy.flatMap { now in firstAccuracy.map { (now - $0) * 100 } }
         return [
             Parts.Vital(
                 "Round", "\(run.roundsCommitted)<small> of \(run.rounds)</small>",

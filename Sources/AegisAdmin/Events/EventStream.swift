@@ -23,6 +23,8 @@ enum EventStream {
     /// What a stream sends next; `isOver` when it is the last.
     struct News: Sendable {
         var events: [ServerEvent] = []
+        /// There are more already.
+        var goesOn = false
         var isOver = false
     }
 
@@ -43,17 +45,20 @@ enum EventStream {
             var last = clock.now
             try await writer.write(ByteBuffer(string: "retry: \(retryMilliseconds)\n\n"))
             for await revision in desks.feed.revisions().cancelOnGracefulShutdown() {
-                let news = try await news(&state, revision)
-                var buffer = ByteBuffer()
-                for event in news.events { event.write(to: &buffer) }
-                if news.events.isEmpty, clock.now - last > heartbeat {
-                    buffer.writeString(": \n\n")
-                }
-                if buffer.readableBytes > 0 {
-                    last = clock.now
-                    try await writer.write(buffer)
-                }
-                if news.isOver { break }
+                var latest: News
+                repeat {
+                    latest = try await news(&state, revision)
+                    var buffer = ByteBuffer()
+                    for event in latest.events { event.write(to: &buffer) }
+                    if latest.events.isEmpty, clock.now - last > heartbeat {
+                        buffer.writeString(": \n\n")
+                    }
+                    if buffer.readableBytes > 0 {
+                        last = clock.now
+                        try await writer.write(buffer)
+                    }
+                } while latest.goesOn
+                if latest.isOver { break }
             }
             try await writer.finish(nil)
         }

@@ -1,11 +1,13 @@
 import AegisAPI
 
-/// A run as its followers see it: what it is, its rounds, what the nodes do now.
+/// A run as its followers see it: what it is, its last rounds, what the nodes do now.
 struct RunSnapshot: Sendable {
     let isOver: Bool
     let run: [UInt8]
     let rounds: [(round: Int, data: [UInt8])]
     let progress: [UInt8]
+
+    static let roundsMax = 64
 }
 
 /// The news of one run: `run` when anything of it changes, `round` for each committed round,
@@ -22,8 +24,16 @@ struct RunEvents: Sendable {
         /// What was sent of the latest rounds, which late measures may change.
         var sent: [Int: [UInt8]] = [:]
 
-        /// Later than this no node measures.
-        static let changingRounds = 8
+        mutating func add(_ round: Int, _ data: [UInt8], to news: inout EventStream.News) {
+            let isNew = round > self.round
+            guard isNew || sent[round].map({ $0 != data }) ?? false else { return }
+            sent[round] = data
+            sent[round - RunDrops.changingRounds] = nil
+            self.round = max(round, self.round)
+            // A round that is told again doesn't set the client back.
+            news.events.append(
+                ServerEvent(id: isNew ? "\(round)" : nil, name: "round", data: data))
+        }
     }
 
     init(_ name: String, desk: RunDesk, cache: SnapshotCache<RunSnapshot>) {
@@ -41,16 +51,17 @@ struct RunEvents: Sendable {
             position.run = snapshot.run
             news.events.append(ServerEvent(id: nil, name: "run", data: snapshot.run))
         }
-        for (round, data) in snapshot.rounds {
-            let isNew = round > position.round
-            guard isNew || position.sent[round].map({ $0 != data }) ?? false else { continue }
-            position.sent[round] = data
-            position.sent[round - Position.changingRounds] = nil
-            position.round = max(round, position.round)
-            // A round that is told again doesn't set the client back.
-            news.events.append(
-                ServerEvent(id: isNew ? "\(round)" : nil, name: "round", data: data))
+        if let first = snapshot.rounds.first?.round, position.round + 1 < first {
+            let missed = try await desk.rounds(
+                name, after: position.round, limit: RunSnapshot.roundsMax
+            ).filter { $0.round < first }
+            for round in missed {
+                position.add(round.round, Array(try AegisAPI.encode(round)), to: &news)
+            }
+            news.goesOn = !missed.isEmpty
+            if news.goesOn { return news }
         }
+        for (round, data) in snapshot.rounds { position.add(round, data, to: &news) }
         if snapshot.progress != position.progress {
             position.progress = snapshot.progress
             news.events.append(ServerEvent(id: nil, name: "progress", data: snapshot.progress))
@@ -66,7 +77,7 @@ struct RunEvents: Sendable {
 extension RunDesk {
     func snapshot(_ name: String) async throws -> RunSnapshot {
         let run = try await view(name)
-        let rounds = try await rounds(name)
+        let rounds = try await newestRounds(name, limit: RunSnapshot.roundsMax)
         let progress = try await progress(of: run)
         return RunSnapshot(
             isOver: run.state.isOver, run: Array(try AegisAPI.encode(run)),

@@ -15,6 +15,9 @@ package actor MeshObserver {
         /// Milliseconds since 1970.
         package var lastSeen: UInt64?
         package var status: NodeStatus?
+        /// What its last answer brought that isn't kept yet, and how far that goes.
+        var measures: [RoundMeasurement] = []
+        var measured: UInt64?
     }
 
     package struct Chain: Sendable {
@@ -47,6 +50,8 @@ package actor MeshObserver {
     /// The state before the last decision.
     private(set) var beforeTip: ChainState?
     private(set) var seen: [NodeID: Node] = [:]
+    /// How far each node's measures are kept; nil before they are known.
+    private var kept: [NodeID: UInt64]?
 
     private static let statusBytesMax = 4 << 20
     private static let commitsBytesMax = 16 << 20
@@ -96,6 +101,7 @@ package actor MeshObserver {
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
         guard try await loadGenesis(), let rules, let observed else { return }
+        if kept == nil { kept = try await database.measured() }
         await askAll(observed.roster)
         let before = observed.state.height
         let runs = observed.state.finished.last?.run
@@ -103,11 +109,14 @@ package actor MeshObserver {
             guard status > self.observed?.state.height ?? .max else { continue }
             await follow(node, rules: rules)
         }
+        try await keepMeasures()
         // What nodes measured in a round that was not committed when they were asked.
         let roster = self.observed?.roster ?? observed.roster
-        if self.observed?.state.height != before { await askAll(roster) }
+        if self.observed?.state.height != before {
+            await askAll(roster)
+            try await keepMeasures()
+        }
         await followFinality(roster)
-        try await keepMeasures()
         if let witness, let state = self.observed?.state {
             try await witness.prepare(
                 after: state, justEnded: state.finished.last?.run != runs, now: Timestamp.now())
@@ -142,13 +151,15 @@ package actor MeshObserver {
     private func askAll(_ roster: Roster) async {
         let calls = calls
         let entries = roster.members
+        let kept = kept ?? [:]
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
             for entry in entries {
                 group.addTask {
                     do {
                         let bytes = try await calls.get(
-                            "/mesh/v1/status", from: entry, bytesMax: Self.statusBytesMax)
+                            "/mesh/v1/status?measured=\(kept[entry.node] ?? 0)", from: entry,
+                            bytesMax: Self.statusBytesMax)
                         return (entry, .success(try AegisAPI.decode(NodeStatus.self, from: bytes)))
                     } catch { return (entry, .failure(error)) }
                 }
@@ -161,9 +172,16 @@ package actor MeshObserver {
     private func note(_ answer: Result<NodeStatus, any Error>, from entry: RosterEntry) {
         var node = seen[entry.node] ?? Node()
         switch answer {
-        case .success(let status):
+        case .success(var status):
             if !node.reachable { logger.info("node answers", metadata: ["peer": "\(entry.name)"]) }
-            node = Node(reachable: true, lastSeen: Timestamp.now(), status: status)
+            let measures = status.rounds
+            let measured = status.measured
+            status.rounds = node.status?.rounds ?? []
+            for measure in measures { status.add(measure) }
+            status.measured = nil
+            node = Node(
+                reachable: true, lastSeen: Timestamp.now(), status: status, measures: measures,
+                measured: measured)
         case .failure(let error):
             if node.reachable || node.lastSeen == nil {
                 logger.warning(
@@ -313,9 +331,14 @@ package actor MeshObserver {
         "height \(fork.height) has two certified values; \(fork.node) showed the second"
     }
 
+    /// A measure of a round that isn't known here yet is asked for again.
     private func keepMeasures() async throws {
-        for (node, seen) in seen where seen.reachable {
-            try await database.keep(seen.status?.rounds ?? [], of: node)
+        let height = observed?.state.height ?? 0
+        for (node, told) in seen where !told.measures.isEmpty {
+            guard told.measures.allSatisfy({ $0.height <= height }) else { continue }
+            try await database.keep(told.measures, of: node, through: told.measured)
+            seen[node]?.measures = []
+            kept?[node] = told.measured
         }
     }
 

@@ -1,6 +1,6 @@
 package import AegisAPI
 import AegisCore
-package import AegisCrypto
+import AegisCrypto
 import AegisProtocol
 package import AegisStore
 import AegisTelemetry
@@ -12,12 +12,15 @@ import NIOCore
 package struct RunDesk: Sendable {
     let database: AdminDatabase
     let observer: MeshObserver
-    private let blobs: BlobStore
+    let blobs: BlobStore
     let commands: CommandSigner
+    private let drops = RunDrops()
 
     /// How long a command can wait for its commit.
     static let commandMilliseconds: UInt64 = 600_000
     private static let chunkBytes = 256 << 10
+    /// Rounds that are shown at once.
+    package static let newestRounds = 200
 
     package init(
         database: AdminDatabase, observer: MeshObserver, blobs: BlobStore,
@@ -172,7 +175,7 @@ package struct RunDesk: Sendable {
         try await view(of: try await stored(name), commands: try await database.commands())
     }
 
-    private func stored(_ name: String) async throws -> StoredRun {
+    func stored(_ name: String) async throws -> StoredRun {
         guard let run = try await database.run(name) else {
             throw Problem(.notFound, detail: "there is no run \(name.prefix(64))")
         }
@@ -193,24 +196,24 @@ package struct RunDesk: Sendable {
             delta: specification.privacy.map { Double($0.deltaTrillionths) / 1e12 },
             specification: try AegisAPI.document(run.request))
         view.model = run.roundsCommitted > 0 ? run.model?.description : nil
-        let rounds = try await rounds(of: run)
-        view.modelHeight = view.model == nil ? nil : rounds.last?.height
+        let figures = try await database.figures(of: specification.run)
+        view.modelHeight = view.model == nil ? nil : figures.height
         if let height = view.modelHeight {
             view.final = try await database.final(from: height)?.view
         }
-        view.loss = rounds.last { $0.loss != nil }?.loss
-        view.accuracy = rounds.last { $0.accuracy != nil }?.accuracy
-        view.epsilonMax = rounds.compactMap(\.epsilonMax).max()
-        let roster = try await observer.chain()?.roster
+        view.loss = figures.loss
+        view.accuracy = figures.accuracy
+        view.epsilonMax = figures.epsilonMax
+        let chain = try await observer.chain()
         let warnings = RunWarnings(
-            specification, faultTolerance: roster?.faultTolerance ?? Limits.participantsMax)
+            specification, faultTolerance: chain?.roster.faultTolerance ?? Limits.participantsMax)
         view.noiseToSignal = warnings.noiseToSignal
         view.warnings = warnings.texts
-        var drops = DropTally()
-        for round in rounds {
-            if let explanation = round.aggregation { drops.add(explanation, run: view.id) }
+        view.dropped = try await drops.counts(of: specification.run, in: database).map { count in
+            var count = count
+            count.peer = Self.name(count.peer, in: chain)
+            return count
         }
-        view.dropped = drops.counts
         return view
     }
 
@@ -239,16 +242,42 @@ package struct RunDesk: Sendable {
         return (stops ? .stopping : .running, nil)
     }
 
-    package func rounds(_ name: String) async throws -> [RoundView] {
-        try await rounds(of: try await stored(name))
+    /// The first `limit` committed rounds after `round`.
+    package func rounds(
+        _ name: String, after round: Int, limit: Int
+    ) async throws -> [RoundView] {
+        try await rounds(of: try await stored(name).specification.run, after: round, limit: limit)
     }
 
-    private func rounds(of run: StoredRun) async throws -> [RoundView] {
-        let id = run.specification.run
+    /// The last `limit` committed rounds at most.
+    package func newestRounds(_ name: String, limit: Int) async throws -> [RoundView] {
+        let run = try await stored(name).specification.run
+        let last = try await database.figures(of: run).lastRound ?? 0
+        return try await rounds(of: run, after: max(0, last - limit), limit: limit)
+    }
+
+    /// The nodes' mean in the first round in which any measured one.
+    func firstAccuracy(_ name: String) async throws -> Double? {
+        try await database.firstAccuracy(of: try await stored(name).specification.run)
+    }
+
+    private static func name(_ node: String, in chain: MeshObserver.Chain?) -> String {
+        NodeID(text: node).flatMap { chain?.name(of: $0) } ?? node
+    }
+
+    private func rounds(
+        of id: RunID, after round: Int, limit: Int
+    ) async throws -> [RoundView] {
+        let rounds = try await database.rounds(of: id, after: round, limit: limit)
+        guard let first = rounds.first?.round, let last = rounds.last?.round else { return [] }
         let chain = try await observer.chain()
         func name(_ node: NodeID) -> String { chain?.name(of: node) ?? node.short }
-        let measures = Dictionary(grouping: try await database.measures(of: id)) { $0.round }
-        return try await database.rounds(of: id).map { round in
+        let measures = Dictionary(
+            grouping: try await database.measures(of: id, rounds: first...last), by: \.round)
+        let explanations = Dictionary(
+            uniqueKeysWithValues: try await database.explanations(of: id, rounds: first...last)
+                .map { ($0.round, $0.explanation) })
+        return rounds.map { round in
             RoundView(
                 round: round.round, height: round.height, view: round.view,
                 coordinator: name(round.coordinator),
@@ -261,23 +290,15 @@ package struct RunDesk: Sendable {
                         accuracy: measure.accuracy, epsilon: measure.epsilon,
                         quality: measure.quality)
                 }.sorted { $0.name < $1.name },
-                aggregation: Self.explanation(of: measures[round.round] ?? [], name: name))
+                aggregation: explanations[round.round].map { explanation in
+                    var explanation = explanation
+                    for index in explanation.verdicts.indices {
+                        explanation.verdicts[index].node = Self.name(
+                            explanation.verdicts[index].node, in: chain)
+                    }
+                    return explanation
+                })
         }
-    }
-
-    /// What most nodes say. They all compute the same; one that says otherwise is out-voted.
-    private static func explanation(
-        of measures: [StoredMeasure], name: (NodeID) -> String
-    ) -> RoundExplanation? {
-        let said = measures.compactMap(\.explanation)
-        let counts = Dictionary(grouping: said) { $0 }.mapValues(\.count)
-        let most = counts.values.max()
-        guard var explanation = said.first(where: { counts[$0] == most }) else { return nil }
-        for index in explanation.verdicts.indices {
-            guard let node = NodeID(text: explanation.verdicts[index].node) else { continue }
-            explanation.verdicts[index].node = name(node)
-        }
-        return explanation
     }
 
     /// What the nodes do for it now.
@@ -302,36 +323,6 @@ package struct RunDesk: Sendable {
             }
         }
         return view
-    }
-
-    /// All records from the founding to the run's last: with `genesis.cbor` they verify by
-    /// themselves.
-    package func certificates(_ name: String) async throws -> [CertificateView] {
-        let run = try await stored(name)
-        guard run.startedHeight != nil else { return [] }
-        return try await commits(of: run).map(CertificateView.init)
-    }
-
-    /// Up to its end, or a little further to what makes its end final.
-    private func commits(of run: StoredRun) async throws -> [StoredCommit] {
-        guard let end = run.endedHeight else { return try await database.commits(through: .max) }
-        return try await database.commits(
-            through: max(end, try await final(of: run)?.view.height ?? end))
-    }
-
-    private func final(of run: StoredRun) async throws -> StoredFinality? {
-        guard let end = run.endedHeight else { return try await database.lastFinal() }
-        return try await database.final(from: end)
-    }
-
-    /// What makes the run's end final; for a run that goes on, the last final height.
-    package func finalCertificate(_ name: String) async throws -> CertificateView? {
-        let run = try await stored(name)
-        guard run.startedHeight != nil, let final = try await final(of: run) else { return nil }
-        return CertificateView(
-            height: final.view.height, digest: SHA256.digest(of: final.bytes).description, run: nil,
-            round: nil,
-            bytes: Data(final.bytes).base64EncodedString())
     }
 
     /// The newest model of the run, as a body that streams it. One that isn't final may still turn
@@ -376,7 +367,7 @@ package struct RunDesk: Sendable {
         return Set((status?.notCoSigned ?? []) + silent).sorted()
     }
 
-    private func modelBlob(_ name: String) async throws -> (Digest, UInt64) {
+    func modelBlob(_ name: String) async throws -> (Digest, UInt64) {
         let run = try await stored(name)
         guard run.roundsCommitted > 0, let model = run.model else {
             throw Problem(.notReady, detail: "no round of \(run.specification.name) is committed")
@@ -390,7 +381,7 @@ package struct RunDesk: Sendable {
     }
 
     /// A blob a piece at a time.
-    private struct Pieces: ~Copyable {
+    struct Pieces: ~Copyable {
         let reader: BlobReader
         var offset: UInt64 = 0
 
@@ -400,66 +391,5 @@ package struct RunDesk: Sendable {
             defer { offset += size }
             return ByteBuffer(bytes: try reader.read(at: offset, count: Int(size)))
         }
-    }
-
-    /// All that an auditor needs of a run, as one tar file: what was asked, the rounds, the
-    /// founding, every commit record, the model.
-    package func evidence(_ name: String) async throws -> ResponseBody {
-        var run = try await view(name)
-        // Said in run.json either way.
-        if run.state.isOver, run.final == nil, let height = run.modelHeight {
-            run.final = try await observer.finality(of: height)?.view
-        }
-        guard let genesis = try await database.genesis()?.document else {
-            throw Problem(.meshOpen)
-        }
-        var files: [(String, [UInt8])] = [
-            ("run.json", Array(try AegisAPI.encode(run, pretty: true)) + [10]),
-            (
-                "rounds.json",
-                Array(try AegisAPI.encode(try await rounds(name), pretty: true)) + [10]
-            ),
-            ("genesis.cbor", genesis),
-        ]
-        for commit in try await stored(name).startedHeight == nil
-            ? [] : try await commits(of: stored(name))
-        {
-            files.append(("certificates/\(commit.height).cbor", commit.bytes))
-        }
-        if let final = try await final(of: stored(name)) {
-            files.append(("final/\(final.view.height).cbor", final.bytes))
-        }
-        let model = run.roundsCommitted > 0 ? try await modelBlob(name) : nil
-        let folder = run.name
-        let entries = files
-        let time = Timestamp.now() / 1_000
-        let blobs = blobs
-        return ResponseBody { writer in
-            for (file, bytes) in entries {
-                try await writer.write(
-                    ByteBuffer(
-                        bytes: Tar.entry("\(folder)/\(file)", bytes, modifiedAt: time)))
-            }
-            if let (digest, count) = model {
-                try await writer.write(
-                    ByteBuffer(
-                        bytes: Tar.header(
-                            "\(folder)/model.safetensors", byteCount: count, modifiedAt: time)))
-                var pieces = Pieces(reader: try blobs.reader(digest))
-                while let piece = try pieces.next() { try await writer.write(piece) }
-                try await writer.write(ByteBuffer(bytes: Tar.padding(count)))
-            }
-            try await writer.write(ByteBuffer(bytes: Tar.end))
-            try await writer.finish(nil)
-        }
-    }
-}
-
-extension CertificateView {
-    init(_ commit: StoredCommit) {
-        self.init(
-            height: commit.height, digest: commit.digest.description,
-            run: commit.run?.description, round: commit.round,
-            bytes: Data(commit.bytes).base64EncodedString())
     }
 }

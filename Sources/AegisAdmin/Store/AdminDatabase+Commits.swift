@@ -1,4 +1,4 @@
-package import AegisAPI
+import AegisAPI
 package import AegisCore
 package import AegisProtocol
 import FoundationEssentials
@@ -22,18 +22,6 @@ package struct StoredRound: Hashable, Sendable {
     package let participants: [NodeID]
     package let model: Digest
     package let digest: Digest
-}
-
-/// What a node measured in a round.
-package struct StoredMeasure: Hashable, Sendable {
-    package let round: Int
-    package let node: NodeID
-    package let seconds: Double
-    package let loss: Double?
-    package let accuracy: Double?
-    package let epsilon: Double?
-    package let explanation: RoundExplanation?
-    package let quality: ModelQuality?
 }
 
 extension AdminDatabase {
@@ -138,13 +126,18 @@ extension AdminDatabase {
         }
     }
 
-    package func commits(from first: UInt64 = 1, through last: UInt64) async throws
-        -> [StoredCommit]
-    {
+    /// All from `first` through `last`, or the first `limit` of them.
+    package func commits(
+        from first: UInt64 = 1, through last: UInt64, limit: Int? = nil
+    ) async throws -> [StoredCommit] {
         try await writer.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM commit_record WHERE height BETWEEN ? AND ? ORDER BY height",
-                arguments: [Int64(clamping: first), Int64(clamping: last)]
+                db,
+                sql: """
+                    SELECT * FROM commit_record WHERE height BETWEEN ? AND ?
+                    ORDER BY height LIMIT ?
+                    """,
+                arguments: [Int64(clamping: first), Int64(clamping: last), limit ?? -1]
             ).map { row in
                 guard let digest = Digest(Array(row["digest"] as Data)) else {
                     throw AdminDatabaseError.damaged(table: "commit_record")
@@ -177,11 +170,17 @@ extension AdminDatabase {
         }
     }
 
-    package func rounds(of run: RunID) async throws -> [StoredRound] {
+    /// The first `limit` rounds after `round`.
+    package func rounds(
+        of run: RunID, after round: Int, limit: Int
+    ) async throws -> [StoredRound] {
         try await writer.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM committed_round WHERE run = ? ORDER BY round",
-                arguments: [Data(run.bytes)]
+                db,
+                sql: """
+                    SELECT * FROM committed_round WHERE run = ? AND round > ?
+                    ORDER BY round LIMIT ?
+                    """, arguments: [Data(run.bytes), round, limit]
             ).map { row in
                 guard let coordinator = NodeID(Array(row["coordinator"] as Data)),
                     let model = Digest(Array(row["model"] as Data)),
@@ -196,66 +195,6 @@ extension AdminDatabase {
                     round: row["round"], height: UInt64(row["height"] as Int64),
                     view: row["view"], coordinator: coordinator, participants: participants,
                     model: model, digest: digest)
-            }
-        }
-    }
-
-    package func keep(_ measures: [RoundMeasurement], of node: NodeID) async throws {
-        guard !measures.isEmpty else { return }
-        try await write { db in
-            for measure in measures {
-                guard let run = RunID(text: measure.run), measure.seconds.isFinite else { continue }
-                try db.execute(
-                    sql: """
-                        INSERT INTO measure
-                            (run, round, node, seconds, loss, accuracy, epsilon, explanation,
-                             quality)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-                        seconds = excluded.seconds, loss = excluded.loss,
-                        accuracy = excluded.accuracy, epsilon = excluded.epsilon,
-                        quality = excluded.quality,
-                        explanation = COALESCE(excluded.explanation, measure.explanation)
-                        """,
-                    arguments: [
-                        Data(run.bytes), measure.round, Data(node.bytes), measure.seconds,
-                        measure.loss, measure.accuracy, measure.epsilon,
-                        try Self.explanation(of: measure),
-                        try measure.quality.flatMap { $0.isSound ? $0 : nil }
-                            .map { Data(try AegisAPI.encode($0)) },
-                    ])
-            }
-        }
-    }
-
-    /// A node tells it for its last rounds only, so what was kept stays. One that is longer than
-    /// any rule makes it is not kept.
-    private static func explanation(of measure: RoundMeasurement) throws -> Data? {
-        guard let explanation = measure.aggregation,
-            explanation.verdicts.count <= Limits.participantsMax,
-            ([explanation.rule, explanation.scoreMeaning] + explanation.verdicts.map(\.node))
-                .allSatisfy({ $0.utf8.count <= Limits.nameBytesMax })
-        else { return nil }
-        return Data(try AegisAPI.encode(explanation))
-    }
-
-    package func measures(of run: RunID) async throws -> [StoredMeasure] {
-        try await writer.read { db in
-            try Row.fetchAll(
-                db, sql: "SELECT * FROM measure WHERE run = ? ORDER BY round",
-                arguments: [Data(run.bytes)]
-            ).map { row in
-                guard let node = NodeID(Array(row["node"] as Data)) else {
-                    throw AdminDatabaseError.damaged(table: "measure")
-                }
-                return StoredMeasure(
-                    round: row["round"], node: node, seconds: row["seconds"], loss: row["loss"],
-                    accuracy: row["accuracy"], epsilon: row["epsilon"],
-                    explanation: try (row["explanation"] as Data?).map {
-                        try AegisAPI.decode(RoundExplanation.self, from: Array($0))
-                    },
-                    quality: try (row["quality"] as Data?).map {
-                        try AegisAPI.decode(ModelQuality.self, from: Array($0))
-                    })
             }
         }
     }

@@ -81,8 +81,10 @@ extension AdminDatabase {
                 INSERT OR IGNORE INTO former_key (node, name)
                 SELECT node, name FROM participant WHERE node = ?
                 """, arguments: [Data(replacement.old.bytes)])
-        try db.execute(
-            sql: "UPDATE participant SET node = ? WHERE node = ?",
-            arguments: [Data(replacement.new.bytes), Data(replacement.old.bytes)])
+        for statement in ["UPDATE participant", "UPDATE OR REPLACE measured"] {
+            try db.execute(
+                sql: statement + " SET node = ? WHERE node = ?",
+                arguments: [Data(replacement.new.bytes), Data(replacement.old.bytes)])
+        }
     }
 }

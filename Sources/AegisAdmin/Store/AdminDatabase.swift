@@ -92,6 +92,20 @@ package struct AdminDatabase: Sendable {
         migrator.registerMigration("v6 members of another admin") {
             try $0.execute(sql: foreignMembers)
         }
+        migrator.registerMigration("v7 places of measures") {
+            try $0.execute(
+                sql: """
+                    CREATE TABLE measured (
+                        node BLOB PRIMARY KEY NOT NULL, place INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE INDEX measured_loss ON measure (run, round) WHERE loss IS NOT NULL;
+                    CREATE INDEX measured_accuracy ON measure (run, round)
+                        WHERE accuracy IS NOT NULL;
+                    CREATE INDEX measured_epsilon ON measure (run, epsilon);
+                    CREATE INDEX measured_explanation ON measure (run, round)
+                        WHERE explanation IS NOT NULL;
+                    """)
+        }
         return migrator
     }
 

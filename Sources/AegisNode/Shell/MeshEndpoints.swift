@@ -51,9 +51,7 @@ struct MeshEndpoints: MeshHandler {
         }
         switch (request.method, request.path) {
         case (.get, "/mesh/v1/status"):
-            do { return .json(Array(try AegisAPI.encode(readiness.answer))) } catch {
-                return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
-            }
+            return status(request.query)
         case (.get, "/mesh/v1/hello") where hello.spoken.upperBound > 1:
             return .cbor(hello.encoded)
         case (.get, "/mesh/v1/commits"):
@@ -62,6 +60,28 @@ struct MeshEndpoints: MeshHandler {
             return final(request.query)
         default:
             return .notFound
+        }
+    }
+
+    /// With `measured`, what was measured after that in place of the newest rounds.
+    private func status(_ query: [String: String]) -> MeshResponse {
+        do {
+            var answer = readiness.answer
+            if let text = query["measured"] {
+                guard let place = UInt64(text) else {
+                    return .problem(
+                        400, type: "urn:aegis:problem:invalid-query",
+                        "measured is the number of an earlier answer")
+                }
+                let told = try database.metrics(after: place, limit: NodeStatus.roundsMax)
+                answer.rounds = try told.metrics.map {
+                    try AegisAPI.decode(RoundMeasurement.self, from: $0)
+                }
+                answer.measured = told.through
+            }
+            return .json(Array(try AegisAPI.encode(answer)))
+        } catch {
+            return .problem(500, type: "urn:aegis:problem:internal", "\(error)")
         }
     }
 

@@ -86,10 +86,17 @@ final class RunHistory: Sendable {
             state.chain = chain
         }
         guard let run else { return }
-        for (_, metrics) in try database.metrics(run: run.bytes) {
-            let measurement = try AegisAPI.decode(RoundMeasurement.self, from: metrics)
-            status.measured(measurement)
-            count(measurement)
+        var round = 0
+        while true {
+            let page = try database.metrics(
+                run: run.bytes, after: round, limit: NodeStatus.roundsMax)
+            for (_, metrics) in page {
+                let measurement = try AegisAPI.decode(RoundMeasurement.self, from: metrics)
+                status.measured(measurement)
+                count(measurement)
+            }
+            guard page.count == NodeStatus.roundsMax, let last = page.last else { return }
+            round = last.round
         }
     }
 

@@ -11,8 +11,6 @@ package final class StatusBoard: Sendable {
     /// it invents beyond these counts as one: it can neither fill the log nor push out the others.
     package static let refusalsPerPeerMax = 16
     package static let furtherReasons = "further reasons"
-    /// Rounds whose explanations are told, the last ones: with 32 participants some 3 KB each.
-    package static let explanationsMax = 64
 
     private let status: Mutex<NodeStatus>
 
@@ -64,16 +62,7 @@ package final class StatusBoard: Sendable {
         }
     }
 
-    /// Rounds of one run only: a new run's first measurement clears the last one's.
     package func measured(_ measurement: RoundMeasurement) {
-        status.withLock { status in
-            status.rounds.removeAll {
-                $0.run != measurement.run || $0.round == measurement.round
-            }
-            status.rounds.append(measurement)
-            status.rounds.sort { $0.round < $1.round }
-            let past = status.rounds.count - Self.explanationsMax - 1
-            if past >= 0 { status.rounds[past].aggregation = nil }
-        }
+        status.withLock { $0.add(measurement) }
     }
 }

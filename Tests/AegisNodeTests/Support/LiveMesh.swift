@@ -47,12 +47,24 @@ struct AdminClient: Sendable {
             Dictionary(uniqueKeysWithValues: mesh.members.map { ($0.node, $0.address) }))
     }
 
-    /// Nil where nobody answers.
+    /// With all rounds of the last run, however many answers it takes; nil where nobody answers.
     func status(of node: LiveNode) async throws -> NodeStatus? {
-        guard let json = try? await client.get("/mesh/v1/status", from: node.member.node) else {
-            return nil
+        var place: UInt64 = 0
+        var told: [RoundMeasurement] = []
+        while true {
+            guard
+                let json = try? await client.get(
+                    "/mesh/v1/status?measured=\(place)", from: node.member.node)
+            else { return nil }
+            var status = try AegisAPI.decode(NodeStatus.self, from: json)
+            told += status.rounds
+            place = try #require(status.measured)
+            guard status.rounds.count < NodeStatus.roundsMax else { continue }
+            let run = told.max { $0.height < $1.height }?.run
+            let rounds = told.filter { $0.run == run }.map { ($0.round, $0) }
+            status.rounds = Dictionary(rounds) { $1 }.values.sorted { $0.round < $1.round }
+            return status
         }
-        return try AegisAPI.decode(NodeStatus.self, from: json)
     }
 
     func statuses(of nodes: [LiveNode]) async throws -> [NodeStatus] {

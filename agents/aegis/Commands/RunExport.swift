@@ -39,6 +39,15 @@ package struct RunExport: AsyncParsableCommand {
         try await common.withClient { client in
             var run = try await client.send(.get(path), as: RunView.self)
             let folder = try ExportFolder(path: to)
+            // While the run goes on there is soon another model, and there are more records.
+            if let model = run.model {
+                try await folder.receive(
+                    "model.safetensors", digest: model, from: client,
+                    .get(path + "/model" + (provisional ? "?provisional=true" : "")))
+                // The model was waited for until it was final.
+                run.final = try await client.send(.get(path), as: RunView.self).final
+                try await folder.writeFinal(client, path: path)
+            }
             let rounds = try AegisAPI.decode(
                 Items<RoundView>.self, from: try await client.sendAll(path + "/rounds")
             ).items
@@ -48,14 +57,6 @@ package struct RunExport: AsyncParsableCommand {
             try await Self.certificates(client, path: path, folder: folder)
             try folder.write(
                 Array(try await client.send(.get("/mesh/genesis"))), to: "genesis.cbor")
-            if let model = run.model {
-                try await folder.receive(
-                    "model.safetensors", digest: model, from: client,
-                    .get(path + "/model" + (provisional ? "?provisional=true" : "")))
-                // The model was waited for until it was final.
-                run.final = try await client.send(.get(path), as: RunView.self).final
-                try await folder.writeFinal(client, path: path)
-            }
             try folder.write(Array(try AegisAPI.encode(run, pretty: true)) + [10], to: "run.json")
             switch common.output {
             case .text:

@@ -100,8 +100,11 @@ enum RunRoutes {
             answer: .init(200, Components.page("Round"), "A page of rounds."),
             problems: [.notFound],
             handler: { desks, call in
-                let rounds = try await desks.runs.rounds(call.parameter("run"))
-                return try .json(try await call.page(rounds, key: { "\($0.round)" }) { $0 })
+                let run = call.parameter("run")
+                return try .json(
+                    try await call.page(number: \RoundView.round) {
+                        try await desks.runs.rounds(run, after: $0, limit: $1)
+                    })
             }),
         Route(
             .get, "/api/v1/runs/{run}/events", .readRuns, tag: "runs",
@@ -125,8 +128,11 @@ enum RunRoutes {
             answer: .init(200, Components.page("Certificate"), "A page of records."),
             problems: [.notFound],
             handler: { desks, call in
-                let records = try await desks.runs.certificates(call.parameter("run"))
-                return try .json(try await call.page(records, key: { "\($0.height)" }) { $0 })
+                let run = call.parameter("run")
+                return try .json(
+                    try await call.page(number: { Int($0.height) }) {
+                        try await desks.runs.certificates(run, after: UInt64($0), limit: $1)
+                    })
             }),
         Route(
             .get, "/api/v1/runs/{run}/final", .readEvidence, tag: "runs",
