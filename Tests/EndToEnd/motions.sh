@@ -43,6 +43,33 @@ unknown_is_refused() {
         --dir "$(node_dir north)"
 }
 
+# both_at_once COMMAND…: of two names, at the same time.
+both_at_once() {
+    local first second
+    "$@" first >"$work/$part/first.txt" 2>&1 &
+    first=$!
+    "$@" second >"$work/$part/second.txt" 2>&1 &
+    second=$!
+    if ! { wait $first && wait $second; }; then
+        no "$(cat "$work/$part/first.txt" "$work/$part/second.txt")"
+    fi
+}
+
+wish_token() { motion north token --name "$1" --expires 1h; }
+withdraw_token() {
+    local id
+    id=$(motion north list | awk -v wish="let in $1" 'index($0, wish) {print $1}')
+    motion north withdraw "$id"
+}
+two_wishes_at_once() {
+    both_at_once wish_token
+    lists north 'let in first' || no "$(motion north list)"
+    lists north 'let in second' || no "$(motion north list)"
+    both_at_once withdraw_token
+    lists north 'no motion is open' || no "$(motion north list)"
+    [ -z "$(find "$(node_dir north)" -name 'request-*')" ] || no "a request is left"
+}
+
 evidence_holds() {
     "$programs/aegis-node" evidence --dir "$(node_dir north)" --to "$work/$part/evidence"
     "$programs/aegis" verify "$work/$part/evidence"
@@ -77,6 +104,7 @@ for name in north lakeside riverside; do
 done
 check "the node has a vote by words alone" eventually 60 says east '^ready'
 check "what can't be decided is refused with its reason" unknown_is_refused
+check "two commands at once for one node don't get in each other's way" two_wishes_at_once
 
 for name in north lakeside riverside; do
     motion "$name" policy --view-timeout-ms 7000 >/dev/null

@@ -118,6 +118,11 @@ package struct IdentityDirectory: Hashable, Sendable {
         try Disk.read(try location(of: name), bytesMax: bytesMax, allowed: 0o755)
     }
 
+    /// Of the files whose names begin and end so, in order.
+    package func names(from prefix: String, to suffix: String) -> [String] {
+        Disk.names(in: path).filter { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }.sorted()
+    }
+
     package func has(_ name: String) -> Bool {
         guard let location = try? location(of: name) else { return false }
         return access(location, F_OK) == 0

@@ -66,27 +66,19 @@ package struct MembershipAct: Sendable {
             case .withdraw(let draft):
                 .withdraw(identity.publicKey, try draft.motion(rules, chain))
             }
-        let command = Command(
-            mesh: rules.mesh, sequence: 0, expiresAt: UInt64(Int64.max),
-            action: .membership(change))
-        // What doesn't fit a command would reach nobody.
-        guard (try? Command(payload: command.payload)) == command else {
-            throw NodeError.membershipRefused("a reason, a name or a number in it is too large")
-        }
+        let request = try MembershipRequest(change, mesh: rules.mesh, by: identity)
         if case .word(let node, let motion) = change,
             chain.words(for: motion, at: chain.committedTime).contains(node)
         {
             return MotionStanding(motion, rules, chain)
         }
-        if let refusal = chain.refusal(
-            of: command, mesh: rules.mesh, at: MachineClock.wallMilliseconds)
-        {
+        if let refusal = request.refusal(in: chain, mesh: rules.mesh) {
             throw NodeError.membershipRefused("\(refusal)")
         }
-        let envelope = EnvelopeSigner(identity).sign(.command, command.payload)
         guard try !directory.isRunning else {
             return Self.outcome(
-                of: change, rules, try await ask(through: identityDirectory, envelope, change))
+                of: change, rules,
+                try await ask(through: identityDirectory, request, rules, chain))
         }
         let lock = try ProcessLock(directory: directory.path)
         defer { withExtendedLifetime(lock) {} }
@@ -102,7 +94,7 @@ package struct MembershipAct: Sendable {
         let result: Result<ChainState, any Error>
         do {
             result = .success(
-                try await deliver(envelope, client, rules: rules, chain: chain, change))
+                try await deliver(request, client, rules: rules, chain: chain))
         } catch { result = .failure(error) }
         await client.shutdown()
         try? await group.shutdownGracefully()
@@ -131,18 +123,36 @@ package struct MembershipAct: Sendable {
 
     /// By the node that runs in this folder.
     private func ask(
-        through folder: IdentityDirectory, _ envelope: SignedEnvelope, _ change: MembershipChange
+        through folder: IdentityDirectory, _ request: MembershipRequest, _ rules: MeshRules,
+        _ chain: ChainState
     ) async throws -> ChainState {
-        try folder.write(OwnerDesk.requestName, envelope.bytes)
-        defer { try? folder.remove(OwnerDesk.requestName) }
+        let name = OwnerDesk.requestName(of: request.envelope)
+        try folder.write(name, request.envelope.bytes)
+        defer { try? folder.remove(name) }
+        let database = try NodeDatabase(path: directory.databasePath)
+        var state = chain
         let clock = ContinuousClock()
         let end = clock.now + Self.decisionWithin
         while clock.now < end {
-            let state = try Self.chain(of: directory).1
-            if Self.isDone(change, in: state) { return state }
+            for bytes in try database.commits(from: state.height + 1, count: CommitList.countMax) {
+                state = try rules.replay(
+                    CollectionOfOne(try CommitRecord(decoding: bytes)), from: state)
+            }
+            if try Self.isDecided(request, in: state, rules) { return state }
             try await Task.sleep(for: .milliseconds(300))
         }
         throw NodeError.membershipRefused("the mesh has not decided within a minute")
+    }
+
+    private static func isDecided(
+        _ request: MembershipRequest, in state: ChainState, _ rules: MeshRules
+    ) throws(NodeError) -> Bool {
+        switch request.outcome(in: state, mesh: rules.mesh) {
+        case .open: false
+        case .done: true
+        // Somebody else's wish was decided first.
+        case .refused(let refusal): throw .membershipRefused("\(refusal)")
+        }
     }
 
     /// What this node's disk has of the chain.
@@ -198,17 +208,15 @@ package struct MembershipAct: Sendable {
     }
 
     private func deliver(
-        _ envelope: SignedEnvelope, _ client: MeshClient, rules: MeshRules, chain: ChainState,
-        _ change: MembershipChange
+        _ request: MembershipRequest, _ client: MeshClient, rules: MeshRules, chain: ChainState
     ) async throws -> ChainState {
-        let others = chain.roster.entries.filter { .node($0.node) != change.author }
+        let others = chain.roster.entries.filter { .node($0.node) != request.change.author }
         var taken = 0
         for entry in others {
             guard let address = MeshAddress(entry.address) else { continue }
             await client.setAddress(address, of: entry.node)
-            if (try? await client.post(statements: [envelope.bytes], to: entry.node)) != nil {
-                taken += 1
-            }
+            let bytes = request.envelope.bytes
+            if (try? await client.post(statements: [bytes], to: entry.node)) != nil { taken += 1 }
         }
         guard taken > 0 else {
             throw NodeError.membershipRefused("no participant of the mesh answers")
@@ -224,14 +232,16 @@ package struct MembershipAct: Sendable {
                         bytesMax: CommitList.bytesMax)
                 else {
                     // Whoever has left is let in no longer.
-                    if case .leave = change, await isGone(client, entry.node) { return state }
+                    if case .leave = request.change, await isGone(client, entry.node) {
+                        return state
+                    }
                     continue
                 }
                 for record in try CommitList.decode(body) {
                     state = try rules.verify(record, extending: state).state
                 }
             }
-            if Self.isDone(change, in: state) { return state }
+            if try Self.isDecided(request, in: state, rules) { return state }
             try await Task.sleep(for: .milliseconds(300))
         }
         throw NodeError.membershipRefused("the mesh has not decided within a minute")
@@ -246,20 +256,6 @@ package struct MembershipAct: Sendable {
             case .refusedByPeer, .status(_, 403, _): return true
             default: return false
             }
-        }
-    }
-
-    private static func isDone(_ change: MembershipChange, in state: ChainState) -> Bool {
-        switch change {
-        case .leave(let node): state.roster.member(node) == nil
-        case .moveAddress(let node, let address):
-            state.roster.member(node)?.address == address
-        case .word(let node, let motion):
-            state.words(for: motion, at: state.committedTime).contains(node)
-                || state.isMoot(motion, at: state.committedTime)
-        case .withdraw(let node, let motion):
-            !state.words(for: motion, at: state.committedTime).contains(node)
-        default: false
         }
     }
 }

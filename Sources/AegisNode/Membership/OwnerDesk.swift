@@ -13,8 +13,10 @@ import Synchronization
 /// connections stay as they are: another process under the same identity would need a TLS key of
 /// its own, and peers take the newest only.
 struct OwnerDesk: Sendable {
-    /// The signed command that `leave`, `move` or `motion` has left.
-    static let requestName = "request.cose"
+    /// The signed commands that `leave`, `move` and `motion` have left, a file each.
+    private static let requestPrefix = "request-"
+    private static let requestSuffix = ".cose"
+    private static let requestsMax = 16
     private static let lookEvery = Duration.milliseconds(250)
     /// Commands are kept by whoever has them; this is for those that were lost.
     private static let repeatEvery = Duration.seconds(2)
@@ -39,7 +41,7 @@ struct OwnerDesk: Sendable {
     func run() async throws {
         let clock = ContinuousClock()
         var next: IdentityKey?
-        var submitted: ContinuousClock.Instant?
+        var submitted: (names: Set<String>, at: ContinuousClock.Instant)?
         while true {
             try await Task.sleep(for: Self.lookEvery)
             if next == nil, directory.has(IdentityDirectory.nextKeyName) {
@@ -51,11 +53,16 @@ struct OwnerDesk: Sendable {
                     metadata: ["new": "\(next.publicKey.short)"])
                 return try await handOver(to: next.publicKey)
             }
-            guard submitted.map({ clock.now - $0 > Self.repeatEvery }) ?? true else { continue }
-            guard next != nil || directory.has(Self.requestName) else { continue }
-            submitted = clock.now
-            let envelopes = [next.flatMap(rotation(to:)), request].compactMap(\.self)
-            for envelope in envelopes {
+            let requests = openRequests()
+            guard next != nil || !requests.isEmpty else { continue }
+            if let submitted, submitted.names.isSuperset(of: requests.map(\.name)),
+                clock.now - submitted.at <= Self.repeatEvery
+            {
+                continue
+            }
+            submitted = (Set(requests.map(\.name)), clock.now)
+            let envelopes = [next.flatMap(rotation(to:))] + requests.map(\.envelope)
+            for case let envelope? in envelopes {
                 inbox.add(.received(.signed(envelope), from: identity.publicKey))
             }
             if let next { try await catchUp(as: next) }
@@ -104,11 +111,24 @@ struct OwnerDesk: Sendable {
             ).payload)
     }
 
-    private var request: SignedEnvelope? {
-        guard directory.has(Self.requestName),
-            let bytes = try? directory.read(Self.requestName)
-        else { return nil }
-        return try? SignedEnvelope(parsing: bytes)
+    static func requestName(of envelope: SignedEnvelope) -> String {
+        requestPrefix + SHA256.digest(of: envelope.bytes).hexadecimal.prefix(16) + requestSuffix
+    }
+
+    /// Those that may still be decided. The files of others go: whoever left one reads the chain.
+    private func openRequests() -> [(name: String, envelope: SignedEnvelope)] {
+        directory.names(from: Self.requestPrefix, to: Self.requestSuffix)
+            .prefix(Self.requestsMax).compactMap { name in
+                guard let bytes = try? directory.read(name) else { return nil }
+                guard let envelope = try? SignedEnvelope(parsing: bytes),
+                    let request = try? MembershipRequest(envelope),
+                    case .open = request.outcome(in: membership.chain, mesh: membership.rules.mesh)
+                else {
+                    try? directory.remove(name)
+                    return nil
+                }
+                return (name, envelope)
+            }
     }
 
     /// The others must have the decision before this node speaks with another key: whoever lacks

@@ -147,7 +147,7 @@ package enum CommandRefusal: Error, Hashable, Sendable {
     case membership(MembershipRefusal)
 
     /// Whether another decision may make it applicable.
-    var isTransient: Bool {
+    package var isTransient: Bool {
         switch self {
         case .anotherRunIsActive, .noSuchRun: true
         case .membership(let refusal): refusal.isTransient
