@@ -32,6 +32,13 @@ END
     submit "$work/$part/$1.yaml"
 }
 
+each_measures_once() {
+    aegis run watch "$1" --output json >"$work/$part/rounds.json"
+    jq -s -e 'length == 20 and all(.[].measures | map(.name); length >= 3 and . == unique)' \
+        "$work/$part/rounds.json" ||
+        no "$(jq -c '[.round, [.measures[].name]]' "$work/$part/rounds.json")"
+}
+
 all_rounds_committed() { run_is "$1" completed && [ "$(rounds_committed "$1")" = "$2" ]; }
 
 # The old key of a node, in a leaf of its own: what answers it.
@@ -127,6 +134,7 @@ run=$(training_run changing 20)
 wait_until 30 "the first rounds" has_rounds "$run" 2
 check "aegis-node rotate-key: one name, a new key, while a run goes on" rotated_live "$old"
 check "no round is lost" eventually 60 all_rounds_committed "$run" 20
+check "who has changed its key is told of once in each round" each_measures_once "$run"
 check "and it takes part under the new key" takes_part "$run" lakeside
 check "the old key is not let in any more" answer_to_old_key "$work/$part/lakeside.key" 000
 run=$(training_run killed 12)

@@ -50,8 +50,6 @@ package actor MeshObserver {
     /// The state before the last decision.
     private(set) var beforeTip: ChainState?
     private(set) var seen: [NodeID: Node] = [:]
-    /// How far each node's measures are kept; nil before they are known.
-    private var kept: [NodeID: UInt64]?
 
     private static let statusBytesMax = 4 << 20
     private static let commitsBytesMax = 16 << 20
@@ -101,8 +99,7 @@ package actor MeshObserver {
     /// One look at everybody. Only `run` calls it, so one look never meets another.
     package func look() async throws {
         guard try await loadGenesis(), let rules, let observed else { return }
-        if kept == nil { kept = try await database.measured() }
-        await askAll(observed.roster)
+        await askAll(observed.roster, after: try await database.measured())
         let before = observed.state.height
         let runs = observed.state.finished.last?.run
         for (node, status) in heights(observed.roster) {
@@ -113,7 +110,7 @@ package actor MeshObserver {
         // What nodes measured in a round that was not committed when they were asked.
         let roster = self.observed?.roster ?? observed.roster
         if self.observed?.state.height != before {
-            await askAll(roster)
+            await askAll(roster, after: try await database.measured())
             try await keepMeasures()
         }
         await followFinality(roster)
@@ -148,10 +145,10 @@ package actor MeshObserver {
         return true
     }
 
-    private func askAll(_ roster: Roster) async {
+    /// `kept`: how far each node's measures are kept.
+    private func askAll(_ roster: Roster, after kept: [NodeID: UInt64]) async {
         let calls = calls
         let entries = roster.members
-        let kept = kept ?? [:]
         let answers = await withTaskGroup(of: (RosterEntry, Result<NodeStatus, any Error>).self) {
             group in
             for entry in entries {
@@ -335,10 +332,11 @@ package actor MeshObserver {
     private func keepMeasures() async throws {
         let height = observed?.state.height ?? 0
         for (node, told) in seen where !told.measures.isEmpty {
+            // Who has another key by now tells it again under that.
+            guard observed?.former[node] == nil else { continue }
             guard told.measures.allSatisfy({ $0.height <= height }) else { continue }
             try await database.keep(told.measures, of: node, through: told.measured)
             seen[node]?.measures = []
-            kept?[node] = told.measured
         }
     }
 
