@@ -67,8 +67,8 @@ extension Participant {
     }
 
     /// The value, if everything in its header but what is computed follows from its body.
-    func checkedValue(
-        _ placed: Placed<Proposal>, using opener: inout EnvelopeOpener
+    mutating func checkedValue(
+        _ placed: Placed<Proposal>
     ) throws(ValueError) -> KnownValue {
         let proposal = placed.statement
         let header: Header
@@ -93,7 +93,7 @@ extension Participant {
         {
             return known
         }
-        return try checkedValue(placed, using: &opener)
+        return try checkedValue(placed)
     }
 
     /// R3: once in a view, in no view given up, for what our own computation confirms.

@@ -134,7 +134,7 @@ extension Participant {
         }
         guard statement.scope.height == agreement.height else { return }
         let placed = try restored(envelope, as: Proposal.self)
-        guard let value = try? checkedValue(placed, using: &opener) else { return }
+        guard let value = try? checkedValue(placed) else { return }
         agreement.remember(value)
     }
 
