@@ -107,11 +107,18 @@ export_verifies() {
 }
 
 evidence_verifies() {
-    "$programs/aegis-node" evidence --dir "$(node_dir north)" --to "$work/$part/evidence"
-    "$programs/aegis" verify "$work/$part/evidence" | tee "$work/$part/verified.txt"
-    grep -q '^VERIFIED$' "$work/$part/verified.txt"
-    # A round's start is computed from the run's declaration, so at least one round has it all.
-    grep -Eq ' [1-9][0-9]* computed again' "$work/$part/verified.txt"
+    # Whoever was slower than two others has their decision and not all updates. Of those who
+    # decided one has at least a round with all that is needed: its start follows from the run's
+    # declaration.
+    local name
+    for name in north lakeside riverside; do
+        rm -rf "$work/$part/evidence"
+        "$programs/aegis-node" evidence --dir "$(node_dir $name)" --to "$work/$part/evidence"
+        "$programs/aegis" verify "$work/$part/evidence" | tee "$work/$part/verified.txt"
+        grep -q '^VERIFIED$' "$work/$part/verified.txt" || no "$name's evidence doesn't hold"
+        if grep -Eq ' [1-9][0-9]* computed again' "$work/$part/verified.txt"; then return 0; fi
+    done
+    no "nobody can compute a round again"
 }
 
 changed_vote_is_named() {
