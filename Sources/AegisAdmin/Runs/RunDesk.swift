@@ -196,11 +196,11 @@ package struct RunDesk: Sendable {
             delta: specification.privacy.map { Double($0.deltaTrillionths) / 1e12 },
             specification: try AegisAPI.document(run.request))
         view.model = run.roundsCommitted > 0 ? run.model?.description : nil
-        let figures = try await database.figures(of: specification.run)
-        view.modelHeight = view.model == nil ? nil : figures.height
-        if let height = view.modelHeight {
-            view.final = try await database.final(from: height)?.view
+        if view.model != nil, let last = try await database.lastRound(of: specification.run) {
+            view.modelHeight = last.height
+            view.final = try await database.final(from: last.height)?.view
         }
+        let figures = try await database.figures(of: specification.run)
         view.loss = figures.loss
         view.accuracy = figures.accuracy
         view.epsilonMax = figures.epsilonMax
@@ -252,7 +252,7 @@ package struct RunDesk: Sendable {
     /// The last `limit` committed rounds at most.
     package func newestRounds(_ name: String, limit: Int) async throws -> [RoundView] {
         let run = try await stored(name).specification.run
-        let last = try await database.figures(of: run).lastRound ?? 0
+        let last = try await database.lastRound(of: run)?.round ?? 0
         return try await rounds(of: run, after: max(0, last - limit), limit: limit)
     }
 

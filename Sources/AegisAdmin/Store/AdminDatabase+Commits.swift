@@ -170,6 +170,19 @@ extension AdminDatabase {
         }
     }
 
+    /// The last committed round of a run.
+    package func lastRound(of run: RunID) async throws -> (round: Int, height: UInt64)? {
+        try await writer.read { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT round, height FROM committed_round
+                    WHERE run = ? ORDER BY round DESC LIMIT 1
+                    """, arguments: [Data(run.bytes)]
+            ).map { ($0["round"], UInt64($0["height"] as Int64)) }
+        }
+    }
+
     /// The first `limit` rounds after `round`.
     package func rounds(
         of run: RunID, after round: Int, limit: Int

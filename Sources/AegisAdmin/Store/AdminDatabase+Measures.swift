@@ -17,8 +17,6 @@ package struct StoredMeasure: Hashable, Sendable {
 
 /// A run in a few figures: the last of each, means of the nodes; the most privacy that any spent.
 package struct RunFigures: Hashable, Sendable {
-    package let lastRound: Int?
-    package let height: UInt64?
     package let loss: Double?
     package let accuracy: Double?
     package let epsilonMax: Double?
@@ -142,26 +140,9 @@ extension AdminDatabase {
 
     package func figures(of run: RunID) async throws -> RunFigures {
         try await writer.read { db in
-            func last(_ figure: String) throws -> Double? {
-                try Double.fetchOne(
-                    db,
-                    sql: """
-                        SELECT AVG(\(figure)) FROM measure
-                        WHERE run = ?1 AND \(figure) IS NOT NULL AND round = (
-                            SELECT MAX(round) FROM measure
-                            WHERE run = ?1 AND \(figure) IS NOT NULL)
-                        """, arguments: [Data(run.bytes)])
-            }
-            let tip = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT round, height FROM committed_round
-                    WHERE run = ? ORDER BY round DESC LIMIT 1
-                    """, arguments: [Data(run.bytes)])
-            return RunFigures(
-                lastRound: tip?["round"], height: tip.map { UInt64($0["height"] as Int64) },
-                loss: try last("loss"),
-                accuracy: try last("accuracy"),
+            RunFigures(
+                loss: try Self.mean("loss", inThe: "MAX", of: run, db),
+                accuracy: try Self.mean("accuracy", inThe: "MAX", of: run, db),
                 epsilonMax: try Double.fetchOne(
                     db, sql: "SELECT MAX(epsilon) FROM measure WHERE run = ?",
                     arguments: [Data(run.bytes)]))
@@ -170,14 +151,19 @@ extension AdminDatabase {
 
     /// The mean accuracy in the first round in which any node measured one.
     package func firstAccuracy(of run: RunID) async throws -> Double? {
-        try await writer.read { db in
-            try Double.fetchOne(
-                db,
-                sql: """
-                    SELECT AVG(accuracy) FROM measure
-                    WHERE run = ?1 AND accuracy IS NOT NULL AND round = (
-                        SELECT MIN(round) FROM measure WHERE run = ?1 AND accuracy IS NOT NULL)
-                    """, arguments: [Data(run.bytes)])
-        }
+        try await writer.read { try Self.mean("accuracy", inThe: "MIN", of: run, $0) }
+    }
+
+    /// Over the nodes, in the last (`MAX`) or first (`MIN`) round in which any measured it.
+    private static func mean(
+        _ figure: String, inThe end: String, of run: RunID, _ db: Database
+    ) throws -> Double? {
+        try Double.fetchOne(
+            db,
+            sql: """
+                SELECT AVG(\(figure)) FROM measure
+                WHERE run = ?1 AND \(figure) IS NOT NULL AND round = (
+                    SELECT \(end)(round) FROM measure WHERE run = ?1 AND \(figure) IS NOT NULL)
+                """, arguments: [Data(run.bytes)])
     }
 }

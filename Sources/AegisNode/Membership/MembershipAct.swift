@@ -134,10 +134,8 @@ package struct MembershipAct: Sendable {
         let clock = ContinuousClock()
         let end = clock.now + Self.decisionWithin
         while clock.now < end {
-            for bytes in try database.commits(from: state.height + 1, count: CommitList.countMax) {
-                state = try rules.replay(
-                    CollectionOfOne(try CommitRecord(decoding: bytes)), from: state)
-            }
+            let news = try database.commits(from: state.height + 1, count: CommitList.countMax)
+            state = try rules.replay(try news.map(CommitRecord.init(decoding:)), from: state)
             if try Self.isDecided(request, in: state, rules) { return state }
             try await Task.sleep(for: .milliseconds(300))
         }

@@ -44,8 +44,9 @@ package struct MembershipRequest: Sendable {
 
     package func outcome(in chain: ChainState, mesh: MeshID) -> Outcome {
         if isDone(in: chain) { return .done }
-        let refusal = chain.refusal(of: command, mesh: mesh, at: MachineClock.wallMilliseconds)
-        guard let refusal, !refusal.isTransient else { return .open }
+        guard let refusal = refusal(in: chain, mesh: mesh), !refusal.isTransient else {
+            return .open
+        }
         return .refused(refusal)
     }
 

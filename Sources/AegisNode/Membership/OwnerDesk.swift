@@ -53,15 +53,16 @@ struct OwnerDesk: Sendable {
                     metadata: ["new": "\(next.publicKey.short)"])
                 return try await handOver(to: next.publicKey)
             }
-            let requests = openRequests()
+            let requests = directory.names(from: Self.requestPrefix, to: Self.requestSuffix)
+                .prefix(Self.requestsMax)
             guard next != nil || !requests.isEmpty else { continue }
-            if let submitted, submitted.names.isSuperset(of: requests.map(\.name)),
+            if let submitted, submitted.names.isSuperset(of: requests),
                 clock.now - submitted.at <= Self.repeatEvery
             {
                 continue
             }
-            submitted = (Set(requests.map(\.name)), clock.now)
-            let envelopes = [next.flatMap(rotation(to:))] + requests.map(\.envelope)
+            submitted = (Set(requests), clock.now)
+            let envelopes = [next.flatMap(rotation(to:))] + requests.map(openRequest(in:))
             for case let envelope? in envelopes {
                 inbox.add(.received(.signed(envelope), from: identity.publicKey))
             }
@@ -115,20 +116,17 @@ struct OwnerDesk: Sendable {
         requestPrefix + SHA256.digest(of: envelope.bytes).hexadecimal.prefix(16) + requestSuffix
     }
 
-    /// Those that may still be decided. The files of others go: whoever left one reads the chain.
-    private func openRequests() -> [(name: String, envelope: SignedEnvelope)] {
-        directory.names(from: Self.requestPrefix, to: Self.requestSuffix)
-            .prefix(Self.requestsMax).compactMap { name in
-                guard let bytes = try? directory.read(name) else { return nil }
-                guard let envelope = try? SignedEnvelope(parsing: bytes),
-                    let request = try? MembershipRequest(envelope),
-                    case .open = request.outcome(in: membership.chain, mesh: membership.rules.mesh)
-                else {
-                    try? directory.remove(name)
-                    return nil
-                }
-                return (name, envelope)
-            }
+    /// Nil where it can't be decided any more; then its file goes: whoever left it reads the chain.
+    private func openRequest(in name: String) -> SignedEnvelope? {
+        guard let bytes = try? directory.read(name) else { return nil }
+        guard let envelope = try? SignedEnvelope(parsing: bytes),
+            let request = try? MembershipRequest(envelope),
+            case .open = request.outcome(in: membership.chain, mesh: membership.rules.mesh)
+        else {
+            try? directory.remove(name)
+            return nil
+        }
+        return envelope
     }
 
     /// The others must have the decision before this node speaks with another key: whoever lacks
