@@ -81,9 +81,11 @@ extension AdminDatabase {
                 INSERT OR IGNORE INTO former_key (node, name)
                 SELECT node, name FROM participant WHERE node = ?
                 """, arguments: [Data(replacement.old.bytes)])
-        for statement in ["UPDATE participant", "UPDATE OR REPLACE measured"] {
+        // What it measured goes with it: of a round that it measured under the old key it may tell
+        // more under the new one.
+        for table in ["participant", "measured", "measure"] {
             try db.execute(
-                sql: statement + " SET node = ? WHERE node = ?",
+                sql: "UPDATE \(table) SET node = ? WHERE node = ?",
                 arguments: [Data(replacement.new.bytes), Data(replacement.old.bytes)])
         }
     }
